@@ -33,7 +33,7 @@ const (
 	share = .005
 	// longest is how long a profile may take.
 	longest = 10 * time.Second
-	// longestSearch is how long may be looked for what holds memory.
+	// longestSearch is how long a search for what holds memory may take.
 	longestSearch = 30 * time.Second
 	// longestOwn is the processor time that a process may look through its own memory.
 	longestOwn = 4 * time.Second
@@ -57,7 +57,7 @@ type Process struct {
 	exe     *os.File
 	version string
 	module  string // path of the main module; "" where unknown
-	text    uint64 // where its code begins
+	text    uint64 // the address of its code
 
 	reading sync.Mutex // what follows: a profile takes up to 10 s
 	target  *goruntime.Target
@@ -98,7 +98,7 @@ func open(pid int) (p *Process, err error) {
 	}
 	opened := &Process{pid: pid, exe: exe}
 	defer func() {
-		if r := recover(); r != nil { // the process is anybody's, and whoever watches it watches others too
+		if r := recover(); r != nil { // the process is not trusted, and one that watches it watches others too
 			p, err = nil, fmt.Errorf("its memory is not that of a program: %v", r)
 		}
 		if err != nil {
@@ -257,7 +257,7 @@ func (p *Process) Memory() (m Memory, ok bool) {
 
 // threadTime returns the processor time that some work has taken.
 func threadTime(work func()) time.Duration {
-	runtime.LockOSThread() // whose processor time is asked for
+	runtime.LockOSThread() // whose processor time is read
 	defer runtime.UnlockOSThread()
 	before := clock(unix.CLOCK_THREAD_CPUTIME_ID)
 	work()
@@ -267,7 +267,7 @@ func threadTime(work func()) time.Duration {
 // clock returns the time of one of the kernel's clocks, in ns.
 func clock(id int32) int64 {
 	var t unix.Timespec
-	_ = unix.ClockGettime(id, &t) // those that are asked for are always there
+	_ = unix.ClockGettime(id, &t) // these clocks always exist
 	return t.Nano()
 }
 
@@ -328,10 +328,10 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 
 // Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way
 // from there to its sampled objects. It is nil where that is not found, or the objects have different ones: then
-// nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile. One search
-// is made at a time; the others wait for 30 s at most, and end with an error then. choose picks the function of a
-// goroutine's stack that is reported, and says whether it is one of the application: a goroutine without any comes
-// behind other holders.
+// nothing is known. It goes through the whole heap a few times, without blocking samples meanwhile. One search is made
+// at a time; the others wait for 30 s at most, and end with an error then. choose picks the function of a goroutine's
+// stack that is reported, and says whether it is one of the application: a goroutine without any comes behind other
+// holders.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool,
 	choose func(stack []Frame) (chosen Frame, application bool)) (*Holder, error) {
 	return p.search(ctx, func(opened *Process) (search.Wanted, error) { return opened.buckets(ctx, from, choose) })
@@ -346,8 +346,8 @@ func (p *Process) FinalizedHolder(ctx context.Context, choose func(stack []Frame
 	})
 }
 
-// searching is whose turn it is to search: what debuggers read of a program takes memory, and many processes of one may
-// leak at the same time.
+// searching allows one search at a time: debug information takes memory, and many processes of one program may leak at
+// the same time.
 var searching = make(chan struct{}, 1)
 
 // elsewhere is the error of who was not the next one in time: another time it is.
@@ -356,7 +356,7 @@ type elsewhere struct{ cause error }
 func (elsewhere) Error() string   { return "another search for what keeps memory alive is under way" }
 func (e elsewhere) Unwrap() error { return e.cause }
 
-// Passes tells that it comes and goes.
+// Passes marks the error as one that comes and goes.
 func (elsewhere) Passes() {}
 
 // acquireTurn waits until no other search runs; end lets the next one start.
@@ -467,7 +467,7 @@ func searchOwn(ctx context.Context, of func(*Process) (search.Wanted, error)) (*
 	return held, err
 }
 
-// profile does some reading of which the cost is told.
+// profile reads a profile and measures what that costs.
 func (p *Process) profile(ctx context.Context, read func(context.Context) (*Profile, error)) (r *Profile, err error) {
 	p.reading.Lock()
 	defer p.reading.Unlock()

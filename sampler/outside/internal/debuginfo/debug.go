@@ -1,5 +1,5 @@
 // Package debuginfo reads DWARF: types, where variables are while a function stands at a place, and what closures have.
-// It reads entry by entry, within bounds of time and memory, as the file may be anybody's.
+// It reads entry by entry, within bounds of time and memory, as the file is not trusted.
 package debuginfo
 
 import (
@@ -26,8 +26,8 @@ const (
 	maxDebug      = 10 * time.Second
 )
 
-// Info is what debuggers read of a program. Its types are read one by one, as they are asked for: package
-// debug/dwarf reads all that one leads to, without an end where it leads to itself, and the file may be anybody's.
+// Info is the debug information of a program. Types are read one by one, on demand: package debug/dwarf reads
+// everything that a type leads to, without end where it leads to itself, and the file is not trusted.
 type Info struct {
 	data      *dwarf.Data // nil where there is none
 	info      []byte      // section .debug_info
@@ -114,8 +114,7 @@ func isUsual(abbrev, info []byte) bool {
 	return true
 }
 
-// formsIn counts the attributes of a table of forms; false where they are more than so many, or too many in one of
-// them.
+// formsIn counts the attributes of a table of forms; false where there are more than limit, or too many in one form.
 func formsIn(table []byte, limit int) (n int, ok bool) {
 	number := func() uint64 {
 		value, size := binary.Uvarint(table)
@@ -142,7 +141,7 @@ func formsIn(table []byte, limit int) (n int, ok bool) {
 	return n, true
 }
 
-// IsEmpty reports whether there is nothing that debuggers read.
+// IsEmpty reports whether there is no debug information.
 func (d Info) IsEmpty() bool { return d.data == nil }
 
 // From returns what reads entries from an offset on; it has to be read by next.
@@ -208,7 +207,7 @@ func (d Info) Variable(name string) dwarf.Offset {
 }
 
 // entriesWith returns what can be read as entries that have some bytes right behind the number of their form, which
-// takes one or two, in the first so many places that have these bytes.
+// takes one or two, in the first places, up to limit, that have these bytes.
 func (d Info) entriesWith(what []byte, limit int) iter.Seq2[dwarf.Offset, *dwarf.Entry] {
 	return func(yield func(dwarf.Offset, *dwarf.Entry) bool) {
 		for place := range d.places(what, limit) {
@@ -221,7 +220,8 @@ func (d Info) entriesWith(what []byte, limit int) iter.Seq2[dwarf.Offset, *dwarf
 	}
 }
 
-// places returns the first so many offsets at which what debuggers read has some bytes, as long as there is time.
+// places returns the first offsets, up to limit, at which the debug information has some bytes, as long as there is
+// time.
 func (d Info) places(what []byte, limit int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if d.data == nil {
@@ -237,8 +237,8 @@ func (d Info) places(what []byte, limit int) iter.Seq[int] {
 	}
 }
 
-// index returns how far behind an offset what debuggers read has some bytes; -1 where it has not, or there was no more
-// time.
+// index returns how far behind an offset the debug information has some bytes; -1 where it does not have them, or time
+// has run out.
 func (d Info) index(from int, what []byte) int {
 	if d.spent.tooMuch() {
 		return -1
@@ -260,7 +260,7 @@ func (d Info) entry(at dwarf.Offset) (*dwarf.Entry, bool) {
 type Type struct {
 	Tag    dwarf.Tag
 	Name   string       // in Go's words; "" where it has none
-	Size   uint64       // in bytes; 0 where it does not tell, as those of other names do not
+	Size   uint64       // in bytes; 0 where unknown, as for types that only name another one
 	Of     dwarf.Offset // what it stands for, points to or has; 0 where nothing
 	Fields []Field
 }
@@ -268,7 +268,7 @@ type Type struct {
 // Field is one of a struct.
 type Field struct {
 	Name string
-	At   uint64 // in bytes from where the type begins
+	At   uint64 // in bytes from the start of the type
 	Of   dwarf.Offset
 }
 

@@ -13,7 +13,7 @@ type Captured struct {
 	At   uint64 // in the closure
 }
 
-// ClosureInfo is what debuggers read of closures.
+// ClosureInfo is the debug information of closures.
 type ClosureInfo struct{ FunctionInfo }
 
 // CapturedBy returns what the closures of a function have, by where they have it, and by addresses as in the program's

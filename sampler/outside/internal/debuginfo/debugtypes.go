@@ -8,7 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
-// What Go adds to what debuggers read.
+// Attributes that Go adds to DWARF.
 const (
 	attrElement     = dwarf.Attr(0x2902) // of what is in it
 	attrRuntimeType = dwarf.Attr(0x2904) // where the runtime describes it, from the first description on
@@ -19,14 +19,14 @@ const (
 const (
 	maxTypeText    = 1 << 12
 	maxAfterName   = 32 // bytes from the end of the name to the offset
-	maxOccurrences = 16 // of the number of one, in what debuggers read
+	maxOccurrences = 16 // of a description's offset, in the debug information
 )
 
 // RuntimeType returns the type that the runtime describes at an offset, with its size; 0 where that is not there. What
 // describes a type begins with its name, before the offset.
 func (d Info) RuntimeType(offset, size uint64) (found dwarf.Offset) {
 	for place := range d.places(binary.LittleEndian.AppendUint64(nil, offset), maxOccurrences) {
-		// The name has to go from the begin to the attributes: what lies before the begin would be another type's.
+		// The name has to reach from the start to the attributes: anything before the start belongs to another type.
 		for at := place - 1; at >= max(0, place-maxTypeText); at-- {
 			if d.info[at] == 0 && at < place-maxAfterName {
 				break // no name has it

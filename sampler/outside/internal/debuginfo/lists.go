@@ -8,7 +8,7 @@ import (
 const (
 	maxListed  = 1 << 12 // parts of the code that a list has
 	listWindow = 256 << 10
-	minWindow  = 32 << 10 // bytes from where a list begins that are looked at
+	minWindow  = 32 << 10 // bytes of a list that the window has at least
 	maxWindows = 16
 )
 
@@ -80,7 +80,7 @@ const (
 	listLength    = 7
 )
 
-// listed hands on the parts of the code that a list has, each with what is said of it where that is said.
+// listed calls visit for each range of code in a list, with its location expression where there is one.
 func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located bool,
 	visit func(start, end uint64, expression []byte)) {
 	l := in[0]
@@ -91,7 +91,7 @@ func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located 
 		return
 	}
 	c := cursor{left: l.from(uint64(at), d.spent)}
-	first := base // of the function: what is told by an index is always that
+	first := base // of the function: a base given by an index is always this one
 	for range maxListed {
 		var start, end uint64
 		if five {
@@ -150,7 +150,7 @@ type Lists struct {
 	Pause   func()
 	reader  io.Reader
 	next    uint64 // what the reader reads next
-	at      uint64 // where the window begins
+	at      uint64 // offset at which the window starts
 	window  []byte
 	windows int
 }

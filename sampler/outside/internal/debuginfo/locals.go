@@ -12,13 +12,13 @@ const (
 	maxCopies     = 1 << 12   // places that may refer to a function
 	maxScopes     = 1 << 8    // in each other
 	maxFrame      = 256 << 10 // bytes of a variable on the stack
-	fifth         = 5         // version of the form of what debuggers read
+	fifth         = 5         // version of DWARF
 	opCallFrame   = 0x9c
 	opFrameBase   = 0x91
 	opRegister    = 0x50 // to 0x6f
 	opRegisterAt  = 0x90
 	opPiece       = 0x93
-	ByReference   = "&" // begins the name of what points to a variable of the heap
+	ByReference   = "&" // prefix of the name of a pointer to a variable on the heap
 	unitVersionAt = 4
 	Shape         = "go.shape." // in types of generic code: they are those of several
 )
@@ -77,12 +77,13 @@ func together(one, other []located) []located {
 	return other
 }
 
-// FunctionInfo is what debuggers read of functions.
+// FunctionInfo is the debug information of functions.
 type FunctionInfo struct{ Info }
 
 // Locals returns the variables of a function that are on the stack while it stands at a place, by addresses as in the
-// program's file; none where not all of them could be read. A call returns to the place after, 0 where there is none:
-// what is on the stack there was so before, though it may have been in a register too, which is what is told then.
+// program's file; none where not all of them could be read. A call returns to the place after, 0 where there is none: a
+// variable that is on the stack there was on the stack during the call, even if the debug information places it in a
+// register.
 func (d FunctionInfo) Locals(name string, entry, pc, after uint64) (all []Local) {
 	at := d.function(name, entry)
 	if at == 0 {
@@ -156,8 +157,8 @@ func (d FunctionInfo) originOf(entry *dwarf.Entry) (o origin) {
 	return o
 }
 
-// function returns where a function is described that begins at an address; 0 where that is not there. Of one that is
-// also inlined elsewhere, what has its name is a description that others refer to.
+// function returns the entry of the function at an address; 0 where there is none. Of one that is also inlined
+// elsewhere, what has its name is a description that others refer to.
 func (d FunctionInfo) function(name string, entry uint64) dwarf.Offset {
 	for at, found := range d.entriesWith([]byte(name+"\x00"), len(d.info)) {
 		if found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrName) != name {
@@ -173,7 +174,7 @@ func (d FunctionInfo) function(name string, entry uint64) dwarf.Offset {
 	return 0
 }
 
-// copyOf returns the copy of a function that begins at an address.
+// copyOf returns the copy of a function at an address.
 func (d FunctionInfo) copyOf(abstract dwarf.Offset, entry uint64) dwarf.Offset {
 	number := binary.LittleEndian.AppendUint32(nil, uint32(abstract))
 	for at, found := range d.entriesWith(number, maxCopies) {

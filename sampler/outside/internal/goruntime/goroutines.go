@@ -167,8 +167,8 @@ func (t *Target) Count() (n int, ok bool) {
 	return n, n > 0
 }
 
-// Stacks reads the stacks of all goroutines but the runtime's own, batch by batch, and hands on those that hold
-// together. visit reports whether it understands one.
+// Stacks reads the stacks of all goroutines but the runtime's own, batch by batch, and calls visit for those that are
+// consistent. visit reports whether it understands one.
 func (t *Target) Stacks(ctx context.Context, visit func(g *Goroutine, pcs []uint64) bool) (seen Seen, err error) {
 	all, ok := t.List()
 	if !ok {
@@ -268,7 +268,7 @@ func (b *Batch) Read(at []uint64) {
 	}
 }
 
-// walk reads so many bytes of the stacks that have not been walked to their end, as many as fit at a time.
+// walk reads size bytes of each stack that has not been walked to its end, as many stacks at a time as fit.
 func (b *Batch) walk(size int) {
 	var open []int
 	for i, end := range b.Ends[:len(b.Goroutines)] {

@@ -26,7 +26,7 @@ type Target struct {
 	Module   linetable.Module
 	Places   map[Variable]uint64 // of the runtime's variables that are known
 	one      *[1]procmem.Part    // kept from one call to the next
-	system   map[uint64]bool     // where goroutines begin: whether they are the runtime's own
+	system   map[uint64]bool     // by the function that a goroutine starts with: whether it is the runtime's own
 }
 
 // ErrTorn says that the process has changed what was read, too often.
@@ -81,7 +81,7 @@ func (t *Target) Apart(r procmem.Reader) *Target {
 	return &c
 }
 
-// debugged reads offsets from what debuggers read.
+// debugged reads offsets from the debug information.
 func debugged(m *objfile.Image) (map[string]uint64, error) {
 	data, err := m.DebugInfo(nil)
 	if err != nil {
@@ -129,8 +129,7 @@ func (t *Target) Collections() (n uint64, ok bool) {
 // Marked returns how many bytes the latest collection has left; ok is false where that is not known.
 func (t *Target) Marked() (bytes uint64, ok bool) { return t.Number(Pacer, t.Layout.Marked, 8) }
 
-// Number reads a number of so many bytes, at an offset in a variable of the runtime; ok is false where that is not
-// known.
+// Number reads a number of size bytes at an offset in a variable of the runtime; ok is false where it is not known.
 func (t *Target) Number(variable Variable, offset uint64, size int) (value uint64, ok bool) {
 	at := t.Places[variable]
 	if at == 0 {

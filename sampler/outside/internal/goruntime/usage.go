@@ -10,7 +10,7 @@ import (
 
 const (
 	arenaSize   = 64 << 20 // of the heap of the runtime on 64-bit systems
-	arenaOffset = 1 << 47  // below zero: where the numbers of arenas begin on amd64
+	arenaOffset = 1 << 47  // below zero: the address of arena 0 on amd64
 	maxArenas   = 1 << 16
 	maxRanges   = 1 << 10 // in which they lie
 	statsCopies = 3       // of the counts of the heap: their sum is what there is

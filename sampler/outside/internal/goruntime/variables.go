@@ -17,7 +17,7 @@ const (
 	allLength     Variable = "runtime.allglen"         // the most goroutines that there have been at a time
 	allPointer    Variable = "runtime.allgptr"
 	BucketSymbol  Variable = "runtime.mbuckets"       // of the memory profile
-	sampling      Variable = "runtime.MemProfileRate" // one object for so many bytes
+	sampling      Variable = "runtime.MemProfileRate" // bytes of allocations per sampled object
 	Pacer         Variable = "runtime.gcController"
 	memoryNumbers Variable = "runtime.memstats"
 	HeapSymbol    Variable = "runtime.mheap_"

@@ -90,7 +90,7 @@ func (h *Profile) AddBuckets(ctx context.Context) bool {
 }
 
 // Allocations reads what each stack has allocated and what of it was freed, as of the latest completed collection, and
-// hands on the sampled objects that are live. It returns how many stacks did not hold together.
+// calls visit for the live sampled objects. It returns how many stacks were inconsistent.
 func (h *Profile) Allocations(visit func(stack []linetable.Frame, count, size float64)) (torn int) {
 	l := &h.Layout
 	block, again := make([]byte, goruntime.BatchSize*l.Record), make([]byte, goruntime.BatchSize*l.Record)

@@ -12,9 +12,9 @@ import (
 
 const (
 	maxSpans    = 1 << 20  // runs of pages, each of a few objects or of many
-	maxSpecials = 1 << 21  // that are looked through for the objects that are asked for
-	maxMarks    = 1 << 12  // objects of which it is looked up whether they have survived a collection
-	MaxScanned  = 4 << 30  // bytes of a heap that is looked through
+	maxSpecials = 1 << 21  // that are searched for the requested objects
+	maxMarks    = 1 << 12  // objects that are checked for having survived a collection
+	MaxScanned  = 4 << 30  // bytes of the largest heap that is searched
 	PageShift   = 13       // of the runtime's pages
 	spanInUse   = 1        // state of a span that holds objects
 	MinHeader   = 512      // bytes of an object that begins with its type, if it has pointers: larger ones, up to
@@ -41,7 +41,7 @@ type Span struct {
 	Start, End, Element, specials uint64
 	// bits of its objects that were there after the latest collection; 0 where unknown
 	marks    uint64
-	Kind     uint64 // the type of the only object, where it is one; 0 where that is not told
+	Kind     uint64 // the type of the only object, where there is one; 0 where unknown
 	Pointers bool   // its objects may hold some
 }
 
@@ -118,8 +118,8 @@ type special struct {
 	at uint64
 }
 
-// ReadSpecials reads the runtime's notes of objects: it hands on those that may be a finalizer, each with its object,
-// and returns, by address, the objects that some buckets of the heap's profile have sampled.
+// ReadSpecials reads the runtime's notes of objects: it calls note for those that may be a finalizer, each with its
+// object, and returns, by address, the objects that are sampled in some buckets of the heap's profile.
 func (all Spans) ReadSpecials(ctx context.Context, t *goruntime.Target, of map[uint64]bool,
 	note func(object uint64, special []byte)) (sampled []uint64) {
 	l := &t.Layout
@@ -171,7 +171,7 @@ func (all Spans) ReadSpecials(ctx context.Context, t *goruntime.Target, of map[u
 }
 
 // Survivors returns those of some objects, which are sorted, that were there after a collection, as far as they are
-// looked up.
+// checked.
 func (all Spans) Survivors(t *goruntime.Target, objects []uint64) (old []uint64) {
 	parts, bits := make([]procmem.Part, 0, maxMarks), make([]byte, maxMarks)
 	some := make([]uint64, 0, maxMarks)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// MaxSize is the size of a function that is looked into, in bytes.
+// MaxSize is the maximum size of a function that is decoded, in bytes.
 const MaxSize = 1 << 16
 
 // Code is that of a function.

@@ -1,5 +1,5 @@
-// Package linetable tells functions, lines and frames of the code at an address, as the runtime's own tables have them,
-// and unwinds stacks. It finds these tables also in programs without symbols.
+// Package linetable finds functions, lines and frames of the code at an address, from the runtime's own tables, and
+// unwinds stacks. It finds these tables also in programs without symbols.
 package linetable
 
 import (
@@ -47,7 +47,7 @@ const MethodValue = "-fm"
 // span is a part of the line table.
 type span struct{ at, size uint64 }
 
-// Table is what tells functions, lines and the sizes of frames: the runtime's own.
+// Table is the runtime's own table of functions, lines and frame sizes.
 type Table struct {
 	Image                            *objfile.Image
 	names, units, files, tables, all span
@@ -64,7 +64,7 @@ type Table struct {
 // step is how to get from a frame to that of the caller.
 type step struct {
 	known    bool
-	entry    bool   // it is where the function begins
+	entry    bool   // it is the entry of the function
 	size     uint64 // of the frame, at this place
 	top      bool   // there is no caller
 	writesSP bool

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxData       = 64 << 20 // bytes of variables in which the runtime's description of the program is looked for
+	maxData       = 64 << 20 // bytes of variables that are searched for the runtime's description of the program
 	maxAllData    = 4 * maxData
 	maxCandidates = 1 << 10 // places that may be it
 	maxVariables  = 1 << 32 // bytes: the linker makes no more than 2 GB of a kind

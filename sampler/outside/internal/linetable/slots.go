@@ -21,7 +21,7 @@ const (
 type Slot struct {
 	PC     uint64
 	After  uint64         // where its call returns to; 0 where it has not called
-	Offset int64          // from the end of the frame, as what debuggers read counts it
+	Offset int64          // from the end of the frame, as in debug information
 	End    procmem.Hidden // of the frame
 }
 
@@ -61,7 +61,7 @@ func (f *Frames) Of(place uint64) int {
 	return i
 }
 
-// end returns where a frame ends: there the caller's begins.
+// end returns where a frame ends, which is where the caller's starts.
 func (f *Frames) end(i int) uint64 {
 	end := f.SPs[i] + f.step(f.PCs[i]).size
 	if !f.UsesLink {
@@ -138,7 +138,7 @@ func (f *Frames) bits(of *Function, maps uint8) uint64 {
 func (f *Frames) bit(of *Function, maps uint8, pc, word uint64) (set, ok bool) {
 	index, ok := f.value(f.table(of, mapIndex), of.Entry, pc)
 	if index = max(index, 0); !ok {
-		index = 0 // as where it begins
+		index = 0 // as at the entry
 	}
 	at, ok := f.funcdata(of, maps)
 	count, read := f.Image.Uint32(at)

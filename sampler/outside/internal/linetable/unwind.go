@@ -17,8 +17,8 @@ const (
 )
 
 // Unwind lists the return addresses of a stack, from a place on it to its end. top is where its last frame has to be.
-// With all of maxDepth functions it ends, in the middle of a deep stack. Where sps is not nil, it has the begin of each
-// frame.
+// With all of maxDepth functions it ends, in the middle of a deep stack. Where sps is not nil, the start of each frame
+// is appended to it.
 func (t *Table) Unwind(pc, sp, low, top uint64, stack []byte, usesLink bool, pcs []uint64, sps *[]uint64) ([]uint64,
 	Walk) {
 	link := uint64(0) // what an interrupted function would return to, where that is not on the stack

@@ -11,7 +11,7 @@ import (
 // Closures are those of a program.
 type Closures struct {
 	*Names
-	captured  map[uint64][]debuginfo.Captured // by where their code begins
+	captured  map[uint64][]debuginfo.Captured // by the address of their code
 	receivers map[uint64]Receiver             // by the same
 }
 
@@ -20,7 +20,7 @@ func (n *Closures) info() debuginfo.ClosureInfo {
 }
 
 // CapturedAt returns the variable that a closure has at an offset, or before it, and where the following one is that is
-// known, 0 for none, by where its code begins; ok is false where that is not certain.
+// known, 0 for none, by the address of its code; ok is false where that is not certain.
 func (n *Closures) CapturedAt(code, offset uint64) (found debuginfo.Captured, following uint64, ok bool) {
 	n.readDebugInfo()
 	if n.Debug.IsEmpty() {
@@ -62,7 +62,7 @@ type Receiver struct {
 	Pointer bool         // it has a pointer to one
 }
 
-// ReceiverOf returns what a closure has that is made by x.Method, by where its code begins.
+// ReceiverOf returns the receiver in a closure that x.Method has made, by the address of its code.
 func (n *Closures) ReceiverOf(code uint64) (r Receiver, ok bool) {
 	if r, known := n.receivers[code]; known {
 		return r, r.Method != ""

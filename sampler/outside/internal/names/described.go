@@ -7,7 +7,7 @@ import (
 // maxDescriptions is how many bytes the descriptions of types may have.
 const maxDescriptions = 1 << 30
 
-// described are the types that the runtime describes, as what is in memory refers to them.
+// described are the types that the runtime describes, by the address of the description.
 type described struct {
 	known map[uint64]dwarf.Offset
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/linetable"
 )
 
-// LocalAt returns the variable of a function, as told, that a word of its frame is of, and which byte of it. ok is
-// false where it is not certain: several may share a place.
+// LocalAt returns the variable of a function that a word of its frame belongs to, and which byte of it. ok is false
+// where it is not certain: several may share a place.
 func (n *Names) LocalAt(s linetable.Slot, function string) (found debuginfo.Local, in uint64, ok bool) {
 	n.readDebugInfo()
 	if n.Debug.IsEmpty() {
@@ -50,7 +50,7 @@ func (n *Names) LocalAt(s linetable.Slot, function string) (found debuginfo.Loca
 	return found, in, ok
 }
 
-// functionOf returns the function that has a place, and where it begins in the program's file.
+// functionOf returns the function at a place, and its entry in the program's file.
 func (n *Names) functionOf(pc uint64) (name string, entry uint64, ok bool) {
 	f, ok := n.Table.Find(pc)
 	if !ok {

@@ -1,4 +1,4 @@
-// Package names tells what is at an address in the program's own words: variables of packages with their fields, local
+// Package names names what is at an address in the program's own words: variables of packages with their fields, local
 // and captured variables, types. Where the program has no symbols it names the functions that use a variable.
 package names
 
@@ -23,7 +23,7 @@ import (
 // temporary is in the names that linkers of C keep of what a variable points to from the start.
 const temporary = "..stmp_"
 
-// Names are the variables of a program, with their types where what debuggers read is there.
+// Names are the variables of a program, with their types where there is debug information.
 type Names struct {
 	*goruntime.Target
 	Symbols   objfile.SymbolTable // of the variables; empty where the program is stripped
@@ -49,7 +49,7 @@ func Read(t *goruntime.Target, pause func()) *Names {
 	return n
 }
 
-// symbol returns the variable that an address is in, and where it begins.
+// symbol returns the variable that an address is in, and the variable's own address.
 func (n *Names) symbol(at uint64) (name string, from uint64, ok bool) {
 	all := n.Symbols.All
 	i, found := slices.BinarySearchFunc(all, at, func(v objfile.Symbol, at uint64) int { return cmp.Compare(v.At, at) })
@@ -69,7 +69,7 @@ func isInformative(name string) bool {
 		!strings.HasPrefix(name, "internal/runtime/")
 }
 
-// IsRoot reports whether what a variable at an address holds can be told.
+// IsRoot reports whether a variable at an address can be named as a holder.
 func (n *Names) IsRoot(at uint64) bool {
 	if n.Code != nil {
 		m := &n.Module
@@ -87,12 +87,13 @@ func (n *Names) IsRoot(at uint64) bool {
 
 // Variable is one of a package, or a field of it.
 type Variable struct {
-	Name    string // with its package and field, as in main.cache.entries; "" where it tells nothing
+	Name    string // with its package and field, as in main.cache.entries; "" where the name is not informative
 	Type    string // as in map[string]*app.Session; "" where unknown
 	Entries int64  // of a map, slice or channel; -1 where it is none, or unknown
 }
 
-// Variable names the variable at an address, with the field where its type is known; none where it tells nothing.
+// Variable names the variable at an address, with the field where its type is known; no name where that is not
+// informative.
 func (n *Names) Variable(at uint64) Variable {
 	if n.Code != nil {
 		v := Variable{Name: namelessAt(at, nil)}
@@ -115,8 +116,8 @@ func (n *Names) Users(at uint64) string {
 	return namelessAt(at, nil)
 }
 
-// Owner returns the name of the variable that has an address, "" where it tells nothing, and what is there: its type, 0
-// where that is not known, and where it begins.
+// Owner returns the variable that an address is in: its name, "" where that is not informative, its type, 0 where
+// unknown, and its own address.
 func (n *Names) Owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	if name, from, ok := n.symbol(at); ok {
 		if !isInformative(name) {
@@ -163,7 +164,7 @@ func (n *Names) valueType(of dwarf.Offset, at uint64) dwarf.Offset {
 	return n.Described.TypeAt(n, description)
 }
 
-// pointer is a variable that points to another place among the variables: from its begin, or as the value of an
+// pointer is a variable that points to another place among the variables: with its first word, or as the value of an
 // interface.
 type pointer struct{ from, to uint64 }
 
@@ -285,7 +286,7 @@ func (n *Names) Entries(kind string, at uint64) int64 {
 	return int64(count)
 }
 
-// typeOf returns the type of a variable from what debuggers read; 0 where that is not there.
+// typeOf returns the type of a variable from the debug information; 0 where it is not there.
 func (n *Names) typeOf(name string) dwarf.Offset {
 	n.readDebugInfo()
 	of, ok := n.types[name]

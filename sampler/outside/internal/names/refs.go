@@ -16,11 +16,12 @@ import (
 
 const (
 	maxUsers    = 2  // functions that are named for a variable
-	prefixBytes = 24 // of the name of a function: they tell whether it is the runtime's
+	prefixBytes = 24 // of the name of a function: enough to recognize the runtime's
 	wordBits    = 64
 )
 
-// References tell whose the variables of a program without symbols are: what its code refers to.
+// References are the variables that the code of a program without symbols refers to: by them it is known whose they
+// are.
 type References struct {
 	*goruntime.Target
 	ctx            context.Context
@@ -66,8 +67,8 @@ func (r *References) operands(c instructions.Code) []uint64 {
 	return instructions.Operands(c, r.Table.Image.Arch)
 }
 
-// near hands on what operands may be that are relative to the instruction pointer, which all have the same bits before
-// them. Not all of what has begins one: what is taken for one without being one is elsewhere, nearly always.
+// near calls visit for possible operands relative to the instruction pointer, which all have the same bits before them.
+// Some candidates are not operands; these nearly always point outside of the variables.
 func (r *References) near(c instructions.Code, visit func(at uint64)) {
 	for i := 1; i+4 <= len(c.Bytes); i++ {
 		if c.Bytes[i-1]&0xc7 == 0x05 {
@@ -92,7 +93,8 @@ func (r *References) isRuntimes(name uint32) bool {
 	return strings.HasPrefix(string(b[:]), "runtime.") || strings.HasPrefix(string(b[:]), "internal/runtime/")
 }
 
-// functions hands on where functions are and the offsets of their names, by address, as long as it is told to.
+// functions calls visit with the bounds of each function and the offset of its name, by address, until visit returns
+// false.
 func (r *References) functions(visit func(entry, end uint64, name uint32) bool) {
 	for i := range r.Table.Count() {
 		entry, end, name, ok := r.Table.Bounds(i)
@@ -149,8 +151,8 @@ func (r *References) owner(at uint64) (from uint64, isRuntimes bool) {
 	return 0, false
 }
 
-// users names the first functions whose code refers to an address, those before others that only the compiler makes or
-// that begin with the program.
+// users names the first functions whose code refers to an address, preferring those that are not made by the compiler
+// and do not initialize the program.
 func (r *References) users(of uint64) []string {
 	var all []string
 	r.functions(func(entry, end uint64, name uint32) bool {

@@ -1,5 +1,5 @@
 // Package objfile reads the file of a program at the addresses at which the process has it: its segments, symbols and
-// debug information. The file may be anybody's, so all work and memory that it takes is bounded.
+// debug information. The file is not trusted, so the work and memory that it takes are bounded.
 package objfile
 
 import (
@@ -16,9 +16,8 @@ const (
 	PageSize = 4096 // bytes of the file that are read at a time
 	MaxName  = 4096 // bytes of the name of a function, file or symbol
 	maxPages = 1024 // of the program's file that are kept
-	// MaxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a
-	// page of it counts. What large programs take is far below; a file may lead from one place to the next without an
-	// end.
+	// MaxWork limits the look-ups in the file for one purpose, to seconds of work; readWork is what reading a page
+	// counts. What large programs take is far below; a file may lead from one place to the next without an end.
 	MaxWork  = 1 << 28
 	readWork = 64
 )
@@ -142,7 +141,7 @@ func (m *Image) Page(at uint64) []byte {
 	m.Work -= readWork
 	var p []byte
 	for _, s := range m.Segments {
-		// Segments need not begin at a page: what is before is of another one, or of none.
+		// Segments need not start at a page: the bytes before belong to another segment, or to none.
 		if at+PageSize <= s.At || at >= s.End {
 			continue
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/debuginfo"
 )
 
-// maxSections is how many bytes of symbols, or of what debuggers read, are taken into memory: the largest programs have
-// a few hundred MB. A file can have any size, or unpack to it.
+// maxSections is how many bytes of symbols, or of debug information, are read into memory: the largest programs have a
+// few hundred MB. A file can have any size, or unpack to it.
 const maxSections = 512 << 20
 
 // MaxOwnSections is maxSections for a process that reads its own: it has the memory for it beside its work.
@@ -101,7 +101,7 @@ func (m *Image) Symbols(names ...string) map[string]uint64 {
 	return found
 }
 
-// DebugInfo reads what debuggers read of the types and variables of the program. pause is called after each chunk; it
+// DebugInfo reads the debug information of the types and variables of the program. pause is called after each chunk; it
 // may be nil.
 func (m *Image) DebugInfo(pause func()) (debuginfo.Info, error) {
 	wanted := map[string]*elf.Section{

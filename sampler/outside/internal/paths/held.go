@@ -9,8 +9,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/names"
 )
 
-// leadOfClosure adds to a step of a closure by which of its variables it leads on, and returns as what the next object
-// is to be seen; ok is false where that is not known.
+// leadOfClosure adds to a step of a closure the captured variable that leads on, and returns the view of the next
+// object; ok is false where that is not known.
 func leadOfClosure(n *names.Closures, step *Step, closure, next *graph.Node, place uint64) (v view, ok bool) {
 	base := closure.Base.Address()
 	code := n.Word(base)
@@ -62,11 +62,11 @@ func leadOfClosure(n *names.Closures, step *Step, closure, next *graph.Node, pla
 type held struct {
 	debuginfo.Local
 	in    uint64 // byte of it that points
-	start uint64 // where it begins, or would begin
+	start uint64 // its address, or what it would be
 	apart bool   // it is not on the stack as it is in memory
 }
 
-// variableOf returns the variable of the function that is told in which a goroutine has an object.
+// variableOf returns the variable of the reported function in which a goroutine has an object.
 func variableOf(n *names.Names, b *goruntime.Batch, r *graph.Root, function string) (v held, ok bool) {
 	for _, at := range r.Slots {
 		if v.Local, v.in, ok = n.LocalAt(at, function); !ok {

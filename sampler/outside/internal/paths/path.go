@@ -24,7 +24,7 @@ type Step struct {
 	// of the variable, or the function of a closure; "" for what else holds them, and other objects
 	Name      string
 	Type      string          // in Go's words; "" where it is not known
-	Code      linetable.Frame // of a closure: where it begins; else zero
+	Code      linetable.Frame // of a closure: its entry; else zero
 	Size      uint64          // bytes that the heap has for the object; 0 for the holder
 	Reference string          // what of it leads on, as in ".byID[…].next"; "" for the last one, and where unknown
 	Container string          // type of the map, slice, channel or the like that it leads through last; "" for none
@@ -43,7 +43,7 @@ func (s *Step) sameAs(other *Step) bool {
 
 const (
 	commonShare = .8 // of the objects that go through what is common to them
-	maxSteps    = 64 // of a way that is told
+	maxSteps    = 64 // of a way that is reported
 	maxWayBytes = 256 << 20
 )
 
@@ -60,11 +60,11 @@ type Tracer struct {
 	Closures *names.Closures
 	Spans    heap.Spans
 	Batch    *goruntime.Batch
-	Block    []byte // of memory that is looked through
+	Block    []byte // for memory that is searched
 	Pause    func() // called after each chunk; may be nil
 	Searched int    // objects whose holders were searched for
 	RootOf   func(*graph.Node) *graph.Root
-	At       linetable.Frame // of goroutines that are told
+	At       linetable.Frame // of goroutines that are reported
 }
 
 // way returns the objects from a root to a node, by the shortest way, the node last.
@@ -93,7 +93,7 @@ func (s Tracer) way(n *graph.Node) []*graph.Node {
 }
 
 // Path returns the way that most of some objects have from what keeps them alive; nil where there was no time for it,
-// or it has more steps than anybody reads. Their shares are of all objects that were looked at.
+// or it has more than maxSteps steps. Shares are of all objects that were searched for.
 func (s Tracer) Path(ctx context.Context, objects []*graph.Node) []Step {
 	ways := make([][]*graph.Node, 0, len(objects))
 	for _, o := range objects {
@@ -288,7 +288,7 @@ func (s Tracer) describe(way []*graph.Node, places map[link]uint64) path {
 }
 
 // collapse makes one of steps that are alike and follow each other, as those of a list. Where no reference is known, as
-// in a program without symbols, their sizes tell it.
+// in a program without symbols, equal sizes count as alike.
 func (p *path) collapse() path {
 	c := path{nodes: p.nodes, owner: make([]int, len(p.owner))}
 	at := make([]int, len(p.steps)) // where each has gone
@@ -306,7 +306,7 @@ func (p *path) collapse() path {
 	for i, owner := range p.owner {
 		c.owner[i] = at[owner]
 	}
-	if len(c.steps) > maxSteps { // nobody is told of it: what follows need not be kept
+	if len(c.steps) > maxSteps { // it is not reported: the rest need not be kept
 		c.steps = slices.Clone(c.steps[:maxSteps+1])
 	}
 	return c

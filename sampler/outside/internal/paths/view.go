@@ -12,15 +12,15 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/rtype"
 )
 
-// view is as what an object is seen.
+// view is what is known of an object: its type, and what the way to it says.
 type view struct {
 	kind    dwarf.Offset // of its type; 0 where that is not known
-	start   uint64       // where the first of that type begins
+	start   uint64       // address of the first one of that type
 	array   bool         // there may be several, one after the other
 	inside  bool         // it is a part of a container, and no step of its own
-	entered bool         // no reference has said yet that it leads through the entries of the container
+	entered bool         // no reference shows yet that it leads through the entries of the container
 	element dwarf.Offset // type of what is in the channel that it is a part of
-	label   string       // the name of its type where the type itself does not tell
+	label   string       // the name of its type where debug information has none
 	closure bool
 	apart   bool             // only the word that points is where it would be, as a processor may have the others
 	code    *linetable.Frame // of a closure
@@ -28,7 +28,7 @@ type view struct {
 
 const anyEntry = "[…]" // how a reference leads through the entries of a container
 
-// containers are the beginnings of names of types whose insides tell nothing.
+// containers are prefixes of names of types whose fields are internal to the runtime or the standard library.
 var containers = []string{"map<", "table<", "groupReference<", "noalg.", "hash<", "bucket<", "hchan<", "waitq<",
 	"sudog<", "runtime.", "internal/", "sync.", "sync/atomic."}
 
@@ -55,8 +55,8 @@ func (s Tracer) nameOf(v *view) string {
 	return name
 }
 
-// resolve finds out what an object is that is not known from what points to it: large ones tell their type, closures
-// their code.
+// resolve finds out what an object is where the reference to it does not say so: large objects have their type in a
+// header, closures begin with their code.
 func (s Tracer) resolve(v view, n *graph.Node) view {
 	if v.kind != 0 || v.label != "" {
 		return v
@@ -115,7 +115,7 @@ type follower struct {
 	apart   bool
 }
 
-// lead adds to a step how it leads on from a place in what is seen, and returns as what the next object is to be seen.
+// lead adds to a step the reference at a place in its object, and returns the view of the object that it leads to.
 func (s Tracer) lead(step *Step, v view, place uint64) view {
 	t := follower{Names: s.Names, step: step, entered: v.entered, element: v.element, target: s.Word(place),
 		apart: v.apart}
@@ -159,7 +159,7 @@ func (t *follower) enter(kind string, at uint64) {
 	t.quiet, t.entered = true, true
 }
 
-// to returns as what the object is to be seen that is pointed to, of a type that may be unknown.
+// to returns the view of the object that is pointed to, of a type that may be unknown.
 func (t *follower) to(kind dwarf.Offset) view {
 	inside := t.quiet && kind == 0 || isInside(t.Debug.NameOf(kind)) && t.step.Container != ""
 	return view{kind: kind, start: t.target, array: inside, inside: inside, entered: t.entered, element: t.element}
@@ -177,7 +177,7 @@ func (t *follower) unknown() view {
 	return view{inside: t.quiet, entered: t.entered, element: t.element}
 }
 
-// guess follows a reference from what is not known: an interface tells its type beside it.
+// guess follows a reference from an object of unknown type: the value of an interface has its type beside it.
 func (t *follower) guess(place uint64) view {
 	if t.apart {
 		return t.unknown()
@@ -201,7 +201,7 @@ func (t *follower) valueOf(description, place uint64) view {
 	return t.to(kind)
 }
 
-// follow goes from a type that begins at an address to the place in it that points on.
+// follow goes from a value of a type at an address to the place in it that points on.
 func (t *follower) follow(of dwarf.Offset, at, place uint64) view {
 	unsaid := false // the index of an array, which is that of the container
 	for range debuginfo.MaxTypes {
@@ -271,7 +271,7 @@ func (t *follower) follow(of dwarf.Offset, at, place uint64) view {
 	return t.unknown()
 }
 
-// ofContainer knows what the types of containers do not tell: the buffer of a channel, and the only group of a small
+// ofContainer knows what the types of containers do not say: the buffer of a channel, and the only group of a small
 // map.
 func (t *follower) ofContainer(kind *debuginfo.Type, f debuginfo.Field, of dwarf.Offset, at uint64) (view, bool) {
 	switch {

@@ -1,6 +1,6 @@
 package procmem
 
-// Chunk is how many bytes of a memory are looked through at a time.
+// Chunk is how many bytes of memory are searched at a time.
 const Chunk = 1 << 20
 
 // Hidden is an address that a search keeps. Where a process looks through its own memory, what the search keeps is

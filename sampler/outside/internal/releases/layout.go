@@ -1,6 +1,6 @@
-// Package releases has the table of what a stripped program does not tell of its runtime, for each release of Go and
-// architecture: sizes and offsets in its structs, and where code leads to its variables. Debug information gives the
-// same for releases that are not in the table.
+// Package releases has the table of what cannot be read from a stripped program about its runtime, for each release of
+// Go and architecture: sizes and offsets in its structs, and where code leads to its variables. Debug information gives
+// the same for releases that are not in the table.
 package releases
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/objfile"
 )
 
-// releases has what a stripped program does not tell of its runtime, for each release of Go and architecture. It is
-// made from programs that each of them has built: see TestReleases.
+// releases has what cannot be read from a stripped program about its runtime, for each release of Go and architecture.
+// It is made from programs that each of them has built: see TestReleases.
 //
 //go:embed releases.json
 var releases []byte
@@ -149,7 +149,7 @@ func LayoutOf(offsets map[string]uint64) (l Layout, err error) {
 }
 
 // maxSizes has the types that are read as a whole, and the most bytes that they may have, several times those of a
-// release: what debuggers read of a program may be anybody's. A field lies within its type.
+// release: the debug information of a program is not trusted. A field lies within its type.
 var maxSizes = map[string]uint64{
 	"g": 4096, "mspan": 4096, "specialprofile": 512, "specialfinalizer": 512, "timer": 512, "bucket": NearBucket / 2,
 	"memRecord":      NearBucket / 2,
@@ -170,7 +170,7 @@ func widthOf(name string) uint64 {
 }
 
 // isOptional reports whether what is read can do without: releases have it or have it not, a holder is named by it, or
-// it tells what of the memory is what.
+// it splits the memory by use.
 func isOptional(name string) bool {
 	switch kind, field, _ := strings.Cut(name, "."); kind {
 	case "memRecord": // since Go 1.27 bytes are the number of objects times their size
@@ -218,7 +218,7 @@ func RowOf(version, arch string) (r Release, ok bool) {
 	return r, ok
 }
 
-// OffsetsOf reads the offsets of a layout from what debuggers read, where a program has it.
+// OffsetsOf reads the offsets of a layout from debug information.
 func OffsetsOf(info debuginfo.Info) (map[string]uint64, error) {
 	var l Layout
 	wanted := l.fields()
@@ -272,6 +272,6 @@ func OffsetsOf(info debuginfo.Info) (map[string]uint64, error) {
 type Recipe struct {
 	Function string `json:"function"`
 	Operand  int    `json:"operand"` // counted from 0
-	Of       int    `json:"of"`      // so many that there are
+	Of       int    `json:"of"`      // the number of operands in memory
 	Less     int64  `json:"less"`    // bytes from the variable to what the operand is
 }

@@ -69,7 +69,7 @@ func (r *Roots) NoteFinalizer(object uint64, special []byte) {
 	}
 }
 
-// Sort makes what has finalizers ready to be looked up.
+// Sort sorts the objects with finalizers by address, for FinalizerIn.
 func (r *Roots) Sort() {
 	slices.SortFunc(r.finalizers, func(a, b finalized) int { return cmp.Compare(a.at, b.at) })
 }

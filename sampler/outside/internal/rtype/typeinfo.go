@@ -1,5 +1,5 @@
-// Package rtype reads types as the runtime describes them in every program, and what values tell of their type by
-// themselves. It needs nothing of what only debuggers read.
+// Package rtype reads types as the runtime describes them in every program, and finds types from values themselves. It
+// needs no debug information.
 package rtype
 
 import (
@@ -13,7 +13,7 @@ import (
 // What is in internal/abi.Type, whose form is the same from Go 1.21 on, and in the names of types.
 const (
 	typeFlagsAt  = 20
-	typeNameAt   = 40 // offset of the name from where types begin
+	typeNameAt   = 40 // offset of the name from the start of the types
 	typeHead     = 48
 	flagStarred  = 1 << 1 // the name is that of a pointer to it
 	maxTypeName  = 1 << 10
@@ -58,8 +58,8 @@ func Name(t *goruntime.Target, at uint64) string {
 	return string(text)
 }
 
-// Described returns the name and the size of a type that the runtime describes at an address, whether debuggers
-// know it or not; "" where it is none. A pointer is named as what it points to, with a size of 0.
+// Described returns the name and the size of a type that the runtime describes at an address, whether there is debug
+// information or not; "" where it is none. A pointer is named as what it points to, with a size of 0.
 func Described(t *goruntime.Target, at uint64) (name string, size uint64) {
 	var head [typeHead]byte
 	if at%8 != 0 || at < t.Module.Types || at >= t.Module.TypesEnd || !t.Table.Image.Read(at, head[:]) {

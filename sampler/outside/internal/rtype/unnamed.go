@@ -11,7 +11,7 @@ import (
 const (
 	maxEntries = 1 << 40 // of a container
 	minSlice   = 2       // entries: below it may be one object
-	// WithValue begins what is told of an interface: its type is not known, but that of its value.
+	// WithValue is the prefix of the type of an interface, of which only the type of the value is known.
 	WithValue = "an interface with "
 )
 
@@ -26,7 +26,7 @@ const (
 	tableGroupsAt   = 16
 )
 
-// Unnamed tells of what type a variable is of which the program does not say it, by what it points to.
+// Unnamed finds the type of a variable without debug information, by what it points to.
 type Unnamed struct {
 	*goruntime.Target
 	Spans heap.Spans
@@ -40,8 +40,8 @@ func (u Unnamed) word(at uint64) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// headed returns the type of which an object is that tells it, or of each of those that it is; where the first of them
-// is; and the size of the object from there on. The name is "" where it does not tell.
+// headed returns the type of an object that has it in a header, or of each element where it is an array; the address of
+// the first one; and the size of the object from there on. The name is "" where there is no header.
 func (u Unnamed) headed(at uint64) (name string, size, first, room uint64) {
 	h := u.Spans.Find(at)
 	if h == nil || !u.Headers {
@@ -56,7 +56,7 @@ func (u Unnamed) headed(at uint64) (name string, size, first, room uint64) {
 	return name, u.word(kind + typeSizeAt), first, base + h.Element - first
 }
 
-// Of returns the type of the variable at an address, as far as what is there tells it, and its entries; "" and -1 else.
+// Of returns the type of the variable at an address, as far as its value shows it, and its entries; "" and -1 else.
 func (u Unnamed) Of(at uint64) (kind string, entries int64) {
 	var words [16]byte
 	if !u.ReadSome(at, words[:]) {
@@ -91,14 +91,14 @@ func (u Unnamed) inInterface(at uint64) string {
 	if name := Name(u.Target, kind); name != "" {
 		return name
 	}
-	// What a type has for an interface begins with both.
+	// The table of an interface begins with both types.
 	if interfaceType := u.word(kind); Name(u.Target, interfaceType) == "" {
 		return ""
 	}
 	return Name(u.Target, u.word(kind+8))
 }
 
-// channel tells of a channel that an address is of.
+// channel returns the type and the entries of the channel at an address.
 func (u Unnamed) channel(at uint64) (kind string, entries int64) {
 	var b [channelTypeAt + 16]byte
 	h := u.Spans.Find(at)
@@ -118,7 +118,8 @@ func (u Unnamed) channel(at uint64) (kind string, entries int64) {
 	return "", -1
 }
 
-// hash tells of a map that an address is of: what its entries are in tells their types.
+// hash returns the type and the entries of the map at an address: the objects with its entries have their types in
+// headers.
 func (u Unnamed) hash(at uint64) (kind string, entries int64) {
 	count, to := u.word(at), u.word(at+mapEntriesAt)
 	if h := u.Spans.Find(at); h == nil || (at-h.Start)%h.Element != 0 || count > maxEntries {

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	MaxVotes  = 32      // objects of a line whose holders are looked for
+	MaxVotes  = 32      // objects of a line whose holders are searched for
 	MaxNodes  = 1 << 14 // objects on the ways to them
 	maxPasses = 12      // through the memory: steps from an object to what holds it. There may be more of them...
-	maxRead   = 4 << 30 // ...as long as fewer bytes were looked through: long lists
+	maxRead   = 4 << 30 // ...as long as fewer bytes were searched: long lists
 	pageBits  = 1 << 20
 )
 
@@ -39,10 +39,10 @@ type search struct {
 	block      []byte
 	batch      *goruntime.Batch
 	goroutines []uint64         // descriptors
-	stack      linetable.Frames // that was looked at last
+	stack      linetable.Frames // that was unwound last
 	choose     Chooser
 	roots      roots.Roots
-	read       uint64 // bytes that were looked through
+	read       uint64 // bytes that were searched
 	pause      func() // called after each chunk; may be nil
 }
 
@@ -124,7 +124,7 @@ func (s *search) at(address uint64) *graph.Node {
 	return s.all[i]
 }
 
-// words looks through a part of the memory, and hands on the places that point into the frontier.
+// words searches a part of the memory, and calls visit for the places that point into the frontier.
 func (s *search) words(ctx context.Context, from, to uint64, visit func(place uint64, n *graph.Node)) {
 	low, high := s.all[0].Base.Address(), s.all[len(s.all)-1].End.Address()
 	for from < to && ctx.Err() == nil {
@@ -148,8 +148,8 @@ func (s *search) words(ctx context.Context, from, to uint64, visit func(place ui
 	}
 }
 
-// readProcessors leaves out what belongs to the scheduler: it has everything, and holds nothing. It keeps the timers.
-// False where it is not known.
+// readProcessors leaves out what belongs to the scheduler: it refers to everything, and holds nothing. It keeps the
+// timers. False where it is not known.
 func (s *search) readProcessors() bool {
 	var head [16]byte
 	if at := s.Places[goruntime.Processors]; at == 0 || !s.ReadSome(at, head[:]) {

@@ -1,6 +1,6 @@
 // Package search goes from objects back to what holds them, by passes through the memory of the process: from the
-// heap's objects to variables, stacks, timers and finalizers. It decides what holds most of them; how that is named and
-// which way leads from there is told by the rooms below.
+// heap's objects to variables, stacks, timers and finalizers. It decides what holds most of them; how it is named and
+// which way leads from there is for the rooms below.
 package search
 
 import (
@@ -30,14 +30,14 @@ type Holder struct {
 	Frames  []linetable.Frame // of the goroutine, from the function that holds them, innermost first; nil for all else
 	At      linetable.Frame   // the one of them that is reported; zero for all else
 	// Local is the variable there that holds them, of the goroutine's own function or captured by it; "" where that is
-	// not certain, as without what debuggers read.
+	// not certain, as without debug information.
 	Local string
 	// Timer is the function that the timers call, as in app.(*Session).expire; time.sendTime for those that have a
 	// channel. It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
 	Timer     string
 	Finalizer string       // the type of the objects that have the finalizer, as in *app.Conn; "" for all else
 	All       int          // objects that there are
-	Objects   int          // of these, that were looked at
+	Objects   int          // of these, whose holders were searched for
 	Share     float64      // of them that it holds at least, 0 to 1
 	Path      []paths.Step // from it to them, as most of them have it; nil where there was no time for it
 }
@@ -45,8 +45,8 @@ type Holder struct {
 // Chooser picks the function of a goroutine's stack that is reported, and says whether it is one of the application.
 type Chooser = func(stack []linetable.Frame) (chosen linetable.Frame, application bool)
 
-// Wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all objects of
-// some types that have a finalizer.
+// Wanted are the objects whose holders are searched for: what some buckets of the heap's profile have sampled, else all
+// objects of some types that have a finalizer.
 type Wanted struct {
 	Buckets map[uint64]bool // nil for types
 	Types   []string
@@ -174,7 +174,7 @@ func (s *search) held(rootOf func(*graph.Node) *graph.Root) (n int) {
 	return n
 }
 
-// fromTimers looks for timers in the frontier.
+// fromTimers searches the frontier for timers.
 func (s *search) fromTimers() {
 	for _, n := range s.frontier {
 		if at, ok := s.roots.TimerIn(n.Base.Address(), n.End.Address()); ok {
@@ -183,7 +183,8 @@ func (s *search) fromTimers() {
 	}
 }
 
-// fromVariables looks for variables that point into the frontier, but for the runtime's own: they tell nothing.
+// fromVariables searches for variables that point into the frontier, except the runtime's own, which are not
+// informative.
 func (s *search) fromVariables(ctx context.Context) {
 	for _, part := range [][2]uint64{{s.Module.Values, s.Module.ValuesEnd}, {s.Module.Zeros, s.Module.ZerosEnd}} {
 		s.words(ctx, max(part[0], s.Module.Data)&^7, min(part[1], s.Module.DataEnd), func(place uint64, n *graph.Node) {
@@ -194,7 +195,7 @@ func (s *search) fromVariables(ctx context.Context) {
 	}
 }
 
-// fromStacks looks for stacks that point into the frontier.
+// fromStacks searches for stacks that point into the frontier.
 func (s *search) fromStacks(ctx context.Context) {
 	b := s.batch
 	list := s.goroutines
@@ -273,8 +274,8 @@ func (s *search) framesOf(pcs []uint64) (all []linetable.Frame) {
 	return all
 }
 
-// ownFrames returns where the frames of a stack begin that are not the runtime's: its own point to the scheduler, which
-// has everything.
+// ownFrames returns where the frames of a stack start that are not the runtime's: the runtime's point to the scheduler,
+// which refers to everything.
 func (s *search) ownFrames(g *goruntime.Goroutine) uint64 {
 	if g.High-g.SP > linetable.MaxStack || !s.ReadSome(g.SP, s.block[:g.High-g.SP]) {
 		return g.High
@@ -294,7 +295,8 @@ func (s *search) ownFrames(g *goruntime.Goroutine) uint64 {
 	return g.High
 }
 
-// forget leaves out what belongs to the scheduler: it has everything, and holds nothing. False where it is not known.
+// forget leaves out what belongs to the scheduler: it refers to everything, and holds nothing. False where it is not
+// known.
 func (s *search) forget() bool {
 	var ok bool
 	if s.goroutines, ok = s.List(); !ok {
@@ -308,10 +310,10 @@ func (s *search) forget() bool {
 	return ok
 }
 
-// full reports whether there are as many objects on the ways as are looked for.
+// full reports whether the maximum of objects on the ways is reached.
 func (s *search) full() bool { return len(s.nodes)-s.scheduler > MaxNodes }
 
-// fromHeap looks for objects that point into the frontier: they are the next one.
+// fromHeap searches for objects that point into the frontier: they are the next frontier.
 func (s *search) fromHeap(ctx context.Context) {
 	s.frontier = nil
 	for i := range s.spans {
@@ -346,8 +348,8 @@ func (s *search) fromHeap(ctx context.Context) {
 	}
 }
 
-// minVotes is how many objects have to be held by one, and more than half of those that were looked at, unless they are
-// large.
+// minVotes is how many objects one holder has to hold, besides more than half of those that were searched for, unless
+// they are large.
 const minVotes = 3
 
 // verdict names what holds most of the objects.
@@ -406,7 +408,7 @@ func (s *search) path(ctx context.Context, objects []*graph.Node, rootOf func(*g
 	return t.Path(ctx, objects)
 }
 
-// holderOf names a root; nothing where it is gone, or tells nothing.
+// holderOf names a root; nothing where it is gone, or not informative.
 func (s *search) holderOf(ctx context.Context, r *graph.Root) Holder {
 	switch {
 	case r.Goroutine != nil:
@@ -439,8 +441,8 @@ func (s *search) holderFrames(r *graph.Root) []linetable.Frame {
 	return s.framesOf(r.PCs)
 }
 
-// settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is
-// told, though it may have grown between two looks at it.
+// settle makes what was found fit to be shown. A container that is the holder has the same number of entries everywhere
+// in the result, though it may have grown between two reads.
 func (h *Holder) settle() {
 	fit := func(all ...*string) {
 		for _, text := range all {
