@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	callersEvery = time.Hour // between two looks at what was allocated, scaled
-	// maxWays is how many stacks of a line are looked at for what it calls.
+	callersEvery = time.Hour // between two profiles of allocations, scaled
+	// maxWays is how many stacks of a line are searched for what it calls.
 	maxWays = 32
 )
 
-// callers tells which lines of the application called into a library by what they allocated there, live or not: a line
-// that has a library open, dial or subscribe allocates at each call, whatever becomes of it. It is for the goroutine
-// that works for the evidence.
+// callers finds which lines of the application called into a library, by what they allocated there, live or not: a line
+// that has a library open, dial or subscribe allocates at each call, whatever becomes of the result. Only the goroutine
+// that gathers evidence uses it.
 type callers struct {
 	profiler *profiler
 	kept     []allocated // oldest first
@@ -38,8 +38,8 @@ type allocated struct {
 // forget drops what was kept of another process.
 func (c *callers) forget() { *c = callers{profiler: c.profiler} }
 
-// keep looks at what was allocated, when that is due and nothing is suspected, so that a growth has a look from before
-// it began.
+// keep takes a profile of allocations when one is due and nothing is suspected, so that there is one from before any
+// growth.
 func (c *callers) keep(ctx context.Context, now View) {
 	if c.missing || time.Now().Before(c.next) || now.Unwell && len(c.kept) > 0 || ctx.Err() != nil {
 		return
@@ -47,7 +47,7 @@ func (c *callers) keep(ctx context.Context, now View) {
 	p, err := c.collect(ctx)
 	c.next = time.Now().Add(finding.Stretch(callersEvery, now.Scale))
 	if err != nil {
-		return // the profile of what is live says what is wrong
+		return // the profile of live memory reports what is wrong
 	}
 	c.next = time.Now().Add(max(finding.Stretch(callersEvery, now.Scale),
 		time.Duration(float64(p.Cost.CPU)/now.share())))
@@ -74,7 +74,7 @@ func (c *callers) collect(ctx context.Context) (*profile.Profile, error) {
 	return p, nil
 }
 
-// calling is what a line of the application allocated on the way to what is asked for.
+// calling is what a line of the application allocated on the way to the target.
 type calling struct {
 	site  profile.Site
 	bytes float64 // since the growth began
@@ -106,7 +106,7 @@ func (c *callers) of(ctx context.Context, to *target, since time.Time) (all []ca
 		if !there && !to.leads(*s) && !to.through(*s) {
 			continue
 		}
-		// One sample of the heap tells that the line called.
+		// One sample of the heap proves that the line called.
 		if grown := s.Bytes - before[s.Frame]; grown >= p.Resolution/2 {
 			all = append(all, calling{*s, grown, there})
 		}

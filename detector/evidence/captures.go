@@ -40,7 +40,7 @@ type stacker interface {
 // captures writes profiles of before and after a finding as files, and beside them the goroutines as text.
 type captures struct {
 	profiler *profiler
-	posted   func(name string, data []byte, of Capture) // takes each one beside; may be nil
+	posted   func(name string, data []byte, of Capture) // also receives each one; may be nil
 
 	// For the goroutine that works for the evidence alone.
 	kept     [2][]keptProfile // of healthy times, oldest first
@@ -84,7 +84,7 @@ func (c *captures) keepBefore(ctx context.Context, i int, now View) {
 	c.nextKept[i] = time.Now().Add(max(finding.Stretch(captureEvery, now.Scale),
 		time.Duration(float64(elapsed)/now.share())))
 	if err != nil {
-		return // the profile of the same kind says what is wrong
+		return // the profile of the same kind reports what is wrong
 	}
 	c.kept[i] = thinOut(append(c.kept[i], keptProfile{start.UTC(), data}))
 	p.mu.Lock()
@@ -339,7 +339,7 @@ type Kept struct {
 	Newest   time.Time `json:"newest,omitzero"`
 }
 
-// Directory looks at what lies in a directory of captures; the empty name is that of the system for what is temporary.
+// Directory lists the files in a directory of captures; the empty name is the system's temporary directory.
 func Directory(dir string, maxMB int64) Kept {
 	k := Kept{Dir: cmp.Or(dir, os.TempDir()), MaxBytes: maxMB << 20}
 	files, err := capturesIn(k.Dir)

@@ -1,7 +1,7 @@
 // Package evidence gathers what an alert names beside its figures: the lines of code that grew, what descriptors and
-// threads are, and the files that were captured. It does so off the sampling goroutine, within a budget and a
-// deadline, and sees the monitor through an interface. Package sites decides what a line's growth means, and wording
-// how it is said.
+// threads are, and the files that were captured. It does so off the sampling goroutine, within a budget and a deadline,
+// and sees the monitor through an interface. Package sites decides what a line's growth means, and wording puts it into
+// sentences.
 package evidence
 
 import (

@@ -14,7 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// holder is a ProfileSource that can tell what keeps the live memory of a line alive, as in "main.sessions
+// holder is a ProfileSource that can find what keeps the live memory of a line alive, as in "main.sessions
 // (map[string]*main.session), 1,204,113 entries"; "" where that is not known. A line without a file stands for open
 // descriptors, of the kind that its function names as parts do, or of all for "". It takes a few seconds at most.
 type holder interface {
@@ -23,19 +23,19 @@ type holder interface {
 
 // holders are what was found for the lines of the latest findings.
 type holders struct {
-	search atomic.Pointer[search] // nil where nobody can tell
+	search atomic.Pointer[search] // nil where holders cannot be found
 	known  map[string]answer      // by finding and line
 	order  []string               // their keys, oldest first
 }
 
-// search is what tells what keeps the memory of a line alive.
+// search finds what keeps the memory of a line alive.
 type search struct {
 	find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)
-	here bool // it takes memory of the process that is watched
+	here bool // it uses memory of the process that is watched
 }
 
-// answer is what was found for one line. That nothing can be found is one too: to look again costs as much again. Where
-// this process pays that itself it holds for ever.
+// answer is the result for one line. Finding nothing is a result too: a second search costs as much as the first. It is
+// kept for ever if this process pays for the search itself.
 type answer struct {
 	held  alerting.Holder
 	err   error
@@ -45,7 +45,7 @@ type answer struct {
 // searchAgain is how long a search that failed, or found nothing, is not repeated.
 const searchAgain = 10 * time.Minute
 
-// errNoRoom says that the search would take memory that the process may not have.
+// errNoRoom says that the process may not have the memory that the search needs.
 var errNoRoom = errors.New("the process is close to a limit of its memory")
 
 // add names what holds the memory of the first of the lines of an alert that have some, once for each finding.
@@ -67,8 +67,8 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 	return nil
 }
 
-// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it that grew by so
-// many, once for each finding. Where most of them have no object of Go, what holds the others says nothing of them.
+// addDescriptors names what keeps the descriptors of an alert open, of a kind of the breakdown, which grew by growth,
+// once for each finding. Where most of them have no Go object, the holder of the others does not explain them.
 func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, growth float64,
 	crowded bool) error {
 	held, err := h.find(ctx, a.ID, profile.Frame{Function: kind}, crowded, func(held alerting.Holder) error {
@@ -87,7 +87,7 @@ func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind st
 	return err
 }
 
-// find looks for what holds the objects of a line, unless that is known by a key. judge says why a holder
+// find searches for what holds the objects of a line, unless the result is known by a key. judge returns why a holder
 // that was found does not count; it may be nil.
 func (h *holders) find(
 	ctx context.Context, key string, line profile.Frame, crowded bool, judge func(alerting.Holder) error,
@@ -129,8 +129,8 @@ func (h *holders) find(
 	return found.held, found.err
 }
 
-// weigh says of the steps of a path how much of the memory of a line hangs below them, and of the last where it is
-// from.
+// weigh adds to the steps of a path how much of a line's memory hangs below each, and to the last the line that
+// allocated it.
 func weigh(p *alerting.Path, of *alerting.Site) {
 	if p == nil {
 		return

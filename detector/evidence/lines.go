@@ -18,7 +18,7 @@ import (
 )
 
 // Lines follows the lines of code of a process: alerts name those that grew, and what they show by themselves goes to
-// the monitor. Its methods are for the goroutine that works for the evidence, but for those of which it is said.
+// the monitor. Only the goroutine that gathers evidence calls its methods, except where noted.
 type Lines struct {
 	logger   *logrus.Logger
 	monitor  Monitor
@@ -120,7 +120,7 @@ func (l *Lines) Work(ctx context.Context) (next time.Time) {
 	return next
 }
 
-// renew begins anew where the process or the time constants are others.
+// renew starts over where the process or the time constants have changed.
 func (l *Lines) renew(now View) {
 	if l.profiler.renew(now) {
 		l.captures.forget()
@@ -182,14 +182,15 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		listed = l.profiler.list(i, since, nil)
 		l.behind(a, listed.total)
 		listed.total = max(listed.total, a.Value-a.Baseline)
-		// Of resident memory the live heap may be the least part: what it does not explain is not blamed on it.
+		// The live heap may be a small part of resident memory: growth that it does not explain is not blamed on it.
 		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool {
 			return g.Growth < minExplained*listed.total
 		})
 		for i := range listed.grown {
 			listed.grown[i].Share = listed.grown[i].Growth / max(listed.total, listed.grown[i].Growth)
 		}
-		// The buffers of a connection that is not closed, or the descriptors of goroutines, are nobody's fault there.
+		// The buffers of a connection that is not closed, or the descriptors of goroutines, are not caused by that
+		// line.
 		slices.SortStableFunc(listed.grown, func(a, b sites.Grown) int {
 			return cmp.Compare(standardLast(&a.Profile), standardLast(&b.Profile))
 		})
@@ -227,8 +228,8 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	return nil
 }
 
-// stale reports whether the latest profile of a kind is from before the growth that an alert is on, as when there are
-// too many goroutines to take another. What grew until then is listed, and not blamed.
+// stale reports whether the latest profile of a kind is older than the growth of an alert, as when there are too many
+// goroutines to take another. Lines that grew until then are listed, but not blamed.
 func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) bool {
 	if a.Resource == sampler.OpenFDs && slices.ContainsFunc(grown, func(g sites.Grown) bool {
 		return g.Count > 0 && g.Bytes == 0
@@ -264,7 +265,7 @@ func ownFirst(grown []sites.Grown) {
 	}
 }
 
-// isPooled reports whether memory that a line keeps may be that of connections which a library hands on to other lines:
+// isPooled reports whether memory that a line keeps may belong to connections that a library passes on to other lines:
 // all drivers of database/sql have it pool them, and their buffers are most of it.
 func isPooled(g *sites.Grown) bool {
 	return g.Profile.Application && (g.Profile.Opens() || profile.PackageOf(g.Profile.Callee) == poolPackage)
@@ -306,8 +307,8 @@ func standardLast(s *profile.Site) int {
 	return 0
 }
 
-// behind tells where the profile of the heap has too little of a growth in it to say what that was: it is of the latest
-// garbage collection, and a limit may have been passed since.
+// behind notes that the heap profile shows too little of a growth to explain it: the profile is of the latest garbage
+// collection, and a limit may have been passed since.
 func (l *Lines) behind(a *alerting.Alert, shown float64) {
 	grown := a.Value - a.Baseline
 	if a.Kind != alerting.Limit || a.Resource == sampler.RSSBytes || grown <= 0 || shown >= grown/2 {
@@ -330,7 +331,7 @@ func boundShares(grown []sites.Grown) {
 	}
 }
 
-// locate says of what resource the figures of a line are, where that is not the alert's, and how the line is reached.
+// locate sets the resource of a line's figures, where it is not the alert's, and how the line is reached.
 func locate(g *sites.Grown, resource string) {
 	i, of := goroutineSites, sampler.Goroutines
 	if g.Bytes > 0 {
@@ -376,8 +377,8 @@ func (l *Lines) ofGoroutines(ctx context.Context, memory growth, since time.Time
 	return growth{others.grown[:min(len(others.grown), maxListed)], memory.total}
 }
 
-// isTheirMemory reports whether bytes can be those of so many goroutines: of their descriptors at least, with the
-// buffers of a connection or two at most.
+// isTheirMemory reports whether bytes can be the memory of goroutines: of their descriptors at least, with the buffers
+// of a connection or two at most.
 func isTheirMemory(bytes, goroutines float64) bool {
 	return goroutines > 0 && bytes >= minEach*goroutines && bytes <= maxEach*goroutines
 }
@@ -454,13 +455,14 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 	}
 }
 
-// NameHolders sets what tells what keeps the memory of this process alive, once for a finding and not where that is
-// close to a limit. It reports whether nothing told before, so that Hold is to be added.
+// NameHolders sets the function that finds what keeps the memory of this process alive. It is called once for a
+// finding, and not where the process is close to a limit. first reports whether none was set before, so that Hold is to
+// be added.
 func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)) (first bool) {
 	return l.holders.search.Swap(&search{find: find, here: true}) == nil
 }
 
-// Holds reports whether it can be told what keeps memory alive.
+// Holds reports whether a function is set that finds what keeps memory alive.
 func (l *Lines) Holds() bool { return l.holders.search.Load() != nil }
 
 // Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated, and to

@@ -64,7 +64,7 @@ var sameAs = map[string]string{
 	"packet":       "socket", "raw": "socket", "icmp": "socket",
 }
 
-// minPart is the share of a growth of descriptors from which on a kind is asked for its openers.
+// minPart is the minimum share of a growth of descriptors for which the openers of a kind are searched.
 const minPart = .25
 
 // opening returns the functions that open what the descriptors of an alert grew by; none where that is not known.

@@ -19,7 +19,7 @@ import (
 
 const (
 	// maxBreakdowns is how many breakdowns of healthy times are kept of a resource, and maxRead how many descriptors or
-	// threads are looked at for one of them; maxReadForAlert for an alert.
+	// threads are read for one of them; maxReadForAlert for an alert.
 	maxBreakdowns   = 6
 	maxRead         = 1000
 	maxReadForAlert = 10000
@@ -55,8 +55,8 @@ type keptParts struct {
 // NewParts returns what finds the parts of the process that a monitor watches.
 func NewParts(monitor Monitor) *Parts { return &Parts{monitor: monitor} }
 
-// Keep looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when
-// the start has settled, and then seldom. A panic is an error.
+// Keep takes a breakdown of the process when one is due and the resource is healthy: at the first sample, when the
+// start has settled, and then rarely. A panic is an error.
 func (p *Parts) Keep(ctx context.Context, process breakdown.Process) error {
 	return guard.Do(func() error {
 		p.mu.Lock()
@@ -99,13 +99,13 @@ func (p *Parts) due(i int, at time.Time, restarts int, settled bool) bool {
 	return settled && k.start == nil || !at.Before(k.next)
 }
 
-// reader is a process whose runtime tells what of its memory is what, once it can be read.
+// reader is a process whose runtime can split its memory by use, once it can be read.
 type reader interface {
 	GoMemory() (m breakdown.GoMemory, ok bool)
 }
 
-// better reports whether the first breakdown of memory can be replaced by one that says more: that of a program of Go
-// which could not be read when it had hardly begun.
+// better reports whether the first breakdown of memory can be replaced by a more detailed one: that of a Go program
+// which could not be read just after it had started.
 func (p *Parts) better(i int, process breakdown.Process) bool {
 	r, ok := process.(reader)
 	if !ok || partResources[i] != sampler.RSSBytes {
@@ -121,8 +121,8 @@ func (p *Parts) better(i int, process breakdown.Process) bool {
 	return ok
 }
 
-// keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for
-// their age; the first stays.
+// keep stores a breakdown, nil if that failed. Where there is no room, it drops the one whose neighbours are closest
+// for their age, never the first.
 func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -183,7 +183,7 @@ type partsGrown struct {
 	goHeap    bool // whether the process has one
 }
 
-// find looks at what the resource of an alert grew by, at no more than limit of its descriptors or threads. The error
+// find breaks down the growth of an alert's resource, at no more than limit of its descriptors or threads. The error
 // wraps errors.ErrUnsupported where a process or a resource has no parts.
 func (p *Parts) find(ctx context.Context, a *alerting.Alert, limit int) (g partsGrown, err error) {
 	i := slices.Index(partResources[:], a.Resource)

@@ -27,8 +27,8 @@ const (
 	budgetShare   = .001                  // of one core
 	soakShare     = .01                   // in soak mode, where the time constants are short and the run is a test
 	maxPause      = 30 * time.Millisecond // that a profile may stop the world for
-	maxGoroutines = 150_000               // above which none is taken: 0.5 KB of memory each while it lasts
-	pauseEach     = 10 * time.Microsecond // of it that one goroutine makes at most, on a slow machine
+	maxGoroutines = 150_000               // maximum for a profile: 0.5 KB of memory each while it lasts
+	pauseEach     = 10 * time.Microsecond // maximum that one goroutine adds, on a slow machine
 	slowInARow    = 3                     // profiles that stopped it for longer: one may be another's fault...
 	slowSpacing   = 10                    // ...times as far apart are they then
 	proofSpacing  = 10 * time.Minute      // between two on suspicion, scaled: each runs a garbage collection
@@ -64,13 +64,13 @@ type passing interface {
 }
 
 // changing is a ProfileSource whose process may run a program without profiles at times, or may not be read. While it
-// is not present nothing is asked of it, and no alert lacks it.
+// is not present, no profile is requested, and no alert reports one as missing.
 type changing interface {
 	Present() bool
 }
 
-// profiler takes profiles of the process as often as their cost allows, and has the lines in them followed. Its methods
-// are for the goroutine that works for the evidence, but for those of which it is said.
+// profiler takes profiles of the process as often as their cost allows, and follows the lines in them. Only the
+// goroutine that gathers evidence calls its methods, except where noted.
 type profiler struct {
 	logger     *logrus.Logger
 	source     ProfileSource
@@ -173,7 +173,7 @@ func (p *profiler) findings(i int) (resource string, found []sites.Finding, tota
 }
 
 // explainedByGoroutines reports whether what grows at a line of the runtime or the standard library is the memory of
-// goroutines that grow too, whose own line tells what leaks. It needs p.mu.
+// goroutines that grow too, whose own line names the leak. It needs p.mu.
 func (p *profiler) explainedByGoroutines(f sites.Finding) bool {
 	line := profile.Site{Frame: sites.FrameOf(&f.Site)}
 	t := p.trackers[goroutineSites]
@@ -187,7 +187,7 @@ func (p *profiler) suspected(i int) bool {
 	return p.trackers[i].Suspected()
 }
 
-// renew begins anew where the process is another one, or the time constants are. It reports whether it did.
+// renew starts over where the process or the time constants have changed. It reports whether it did.
 func (p *profiler) renew(now View) bool {
 	adaptive := now.Config.Adaptive
 	config := sites.Config{
@@ -284,7 +284,7 @@ func ownPause(p *profile.Profile) time.Duration {
 	return min(p.Cost.Pause, p.Cost.CPU, time.Duration(p.Count)*pauseEach)
 }
 
-// beyond says that there are more lines of a kind than are followed; "" where there are not.
+// beyond returns a clause if there are more lines of a kind than are followed; "" where there are not.
 func (p *profiler) beyond(i int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -328,8 +328,8 @@ func (p *profiler) note(w *watched, problems ...string) {
 	}
 }
 
-// fault keeps that a profile cannot be taken, and logs it when it changes. That a process was too busy for one comes
-// and goes.
+// fault records that a profile cannot be taken, and logs it when that changes. That a process was too busy for one
+// comes and goes.
 func (p *profiler) fault(w *watched, err error) {
 	if errors.As(err, new(passing)) {
 		p.note(w, err.Error())
@@ -358,7 +358,7 @@ func (p *profiler) warn(w *watched, problem string) {
 	p.logger.WithField("profile", string(w.kind)).Warn("Resource monitor: " + problem)
 }
 
-// prove has the runtime find which goroutines are leaked. It reports whether it said so.
+// prove has the runtime find which goroutines are leaked. It reports whether there was a result.
 func (p *profiler) prove(ctx context.Context, now View) bool {
 	w := &p.proof
 	collected, err := p.source.Profile(ctx, w.kind)
@@ -382,8 +382,8 @@ func (p *profiler) prove(ctx context.Context, now View) bool {
 	return true
 }
 
-// leakingFirst puts the sites that leak by themselves before the others that grew. Beside proven ones that others grew
-// tells nothing against them.
+// leakingFirst puts the sites that leak by themselves before the others that grew. The growth of others does not count
+// against proven ones.
 func (p *profiler) leakingFirst(i int, grown []sites.Grown) []sites.Grown {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -29,7 +29,7 @@ const (
 // fields of the alert that carry evidence, and may add to the summary. It is called from one goroutine at a time, never
 // from the one that samples. It should return soon after ctx has ended. What takes longer than the alert may wait is
 // missing in it, and the alert is delivered again when it is there; after a minute, or when the finding is over or
-// alerted anew, ctx ends. An error says what is missing: it is in the alert, and is logged when it changes.
+// alerted again, ctx ends. An error says what is missing: it is in the alert, and is logged when it changes.
 type Source func(ctx context.Context, a *alerting.Alert) error
 
 // named is a Source and what was last wrong with it.
@@ -45,7 +45,7 @@ type Queue struct {
 	logger  *logrus.Logger
 	deliver func(alerting.Alert)
 	wake    chan struct{} // holds a token when alerts may have joined those that wait
-	work    chan struct{} // holds a token when requests may have joined those that were asked
+	work    chan struct{} // holds a token when there may be new requests
 	turn    chan struct{} // holds a token while a goroutine works for the evidence: one that hangs outlives its run
 
 	mu       sync.Mutex // held while an alert is delivered, so that none overtakes another
@@ -53,7 +53,7 @@ type Queue struct {
 	waiting  []awaiting                      // oldest first; the first one is being served while the queue is active
 	firing   []alerting.Alert                // the latest on each finding, as it was put, oldest first
 	requests []*request                      // for which not all evidence is there, oldest first
-	active   bool                            // alerts are taken in
+	active   bool                            // alerts are accepted
 	task     func(context.Context) time.Time // nil for none
 	urgent   []func(context.Context)         // what goes before all else
 
@@ -67,7 +67,7 @@ type Queue struct {
 type awaiting struct {
 	alert    alerting.Alert
 	deadline time.Time
-	request  *request // for its evidence; nil where none is asked for
+	request  *request // for its evidence; nil where none is requested
 }
 
 // NewQueue returns a queue that starts nothing until Start: alerts go to deliver at once. deliver is called by one
@@ -185,9 +185,9 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what
-// waits was delivered: a second later at most, or two where a source of evidence does not return; it reports whether
-// that did.
+// Start starts accepting alerts and gathering their evidence. The function that it returns stops both after the waiting
+// alerts were delivered: within a second, or two where a source of evidence does not return; it reports whether that
+// did.
 func (q *Queue) Start() (end func() (returned bool)) {
 	q.mu.Lock()
 	q.active = true
@@ -316,7 +316,7 @@ func (q *Queue) answerInTurn(ctx context.Context, task func(context.Context) tim
 	returned = true
 }
 
-// answer has the sources add to the alerts for which they are asked, and calls the task when it is due, until ctx ends.
+// answer has the sources add to the alerts that request evidence, and calls the task when it is due, until ctx ends.
 func (q *Queue) answer(ctx context.Context, task func(context.Context) time.Time) {
 	due := time.NewTimer(time.Until(q.due))
 	defer due.Stop()
@@ -346,7 +346,7 @@ func (q *Queue) answer(ctx context.Context, task func(context.Context) time.Time
 
 // call calls the task, and returns how long to wait until the next time.
 func (q *Queue) call(ctx context.Context, task func(context.Context) time.Time) time.Duration {
-	q.due = time.Now().Add(afterPanic) // unless it says otherwise
+	q.due = time.Now().Add(afterPanic) // unless it returns another time
 	err := guard.Do(func() error {
 		q.due = task(ctx)
 		return nil

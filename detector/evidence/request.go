@@ -8,12 +8,12 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/wording"
 )
 
-// request asks for the evidence of one alert. What is not said otherwise is guarded by the mutex of the queue; alert
-// and lacking are changed by the goroutine that works for the evidence alone, which may read them without it.
+// request requests the evidence of one alert. Fields are guarded by the mutex of the queue unless noted otherwise;
+// alert and lacking are changed by the goroutine that works for the evidence alone, which may read them without it.
 type request struct {
 	ctx      context.Context // ends when its evidence is of no use any more
 	cancel   context.CancelFunc
-	answered chan struct{} // closed once all sources were asked
+	answered chan struct{} // closed once all sources were called
 	started  time.Time
 	waits    processorWaits
 
@@ -21,7 +21,7 @@ type request struct {
 	lacking   []*named       // what has not yet been added
 	delivered bool
 	had       int  // amount of the evidence that was delivered
-	outdated  bool // the finding is over, or was alerted anew
+	outdated  bool // the finding is over, or was alerted again
 }
 
 func newRequest(a alerting.Alert, sources []*named, now time.Time) *request {
@@ -55,7 +55,7 @@ func (r *request) deliver() alerting.Alert {
 	return a
 }
 
-// amount tells how much evidence there is: it grows with all that is added.
+// amount measures how much evidence there is: it grows with everything that is added.
 func (r *request) amount() int {
 	n := len(r.alert.Sites) + len(r.alert.Parts) + len(r.alert.Profiles)
 	if r.alert.Holder != "" {

@@ -16,21 +16,21 @@ import (
 
 const (
 	maxCallers  = 3                // lines that are named as callers...
-	maxGuesses  = 8                // ...and of those of which it is not sure that they are
-	maxGroups   = 3                // libraries that are looked at
-	enoughKept  = 1.9              // samples of the heap that tell of memory that is kept: one may be there by chance
-	pooledKept  = 8                // samples of memory that a pool may have handed on
+	maxGuesses  = 8                // ...and lines that may be callers
+	maxGroups   = 3                // libraries that are examined
+	enoughKept  = 1.9              // samples of the heap that prove memory to be kept: one may be there by chance
+	pooledKept  = 8                // samples of memory that a pool may have passed on
 	outweighs   = 2                // times the memory of lines of other functions
-	sureAnyway  = 3.9              // samples that tell although no call in the code leads there
-	perCall     = 1 << 10          // bytes that a call allocates at least that starts goroutines...
+	sureAnyway  = 3.9              // samples that suffice although no call in the code leads there
+	perCall     = 1 << 10          // minimum of bytes that a call allocates which starts goroutines...
 	perOpening  = 1 << 7           // ...and one that opens a descriptor
 	minExpected = 3                // samples of these, for lines of which there is none to have made no call
 	maxReads    = 4                // of the program's code...
 	readSpacing = 10 * time.Minute // ...in this time, scaled
 )
 
-// tracer finds the lines of the application on whose behalf a library waits, opens or keeps. It is for the goroutine
-// that works for the evidence.
+// tracer finds the lines of the application on whose behalf a library waits, opens or keeps. Only the goroutine that
+// gathers evidence uses it.
 type tracer struct {
 	monitor  Monitor
 	profiler *profiler
@@ -42,7 +42,7 @@ type tracer struct {
 
 	readsCode bool // of this program
 	leads     map[string]callgraph.Leads
-	graph     *callgraph.Graph // while an alert is looked at
+	graph     *callgraph.Graph // while an alert is examined
 	reads     []time.Time
 }
 
@@ -52,7 +52,7 @@ func (t *tracer) forget() {
 	t.unnamed = nil
 }
 
-// begin begins to look at an alert; what it returns ends that.
+// begin starts work on an alert; the returned function ends it.
 func (t *tracer) begin() (end func()) {
 	t.targets = nil
 	return func() { t.graph = nil } // it takes some megabytes
@@ -61,7 +61,7 @@ func (t *tracer) begin() (end func()) {
 // poolPackage pools the connections of all its drivers.
 const poolPackage = "database/sql"
 
-// target is what lines of the application are asked to lead to.
+// target is what lines of the application are to lead to.
 type target struct {
 	functions map[string]bool                    // that create what leaks
 	library   string                             // whose functions these are
@@ -87,7 +87,7 @@ type candidate struct {
 	sites.Grown
 	leads     bool            // by the program's code
 	depth     int             // calls from there, by the program's code
-	calleeAt  callgraph.Place // where what it calls begins
+	calleeAt  callgraph.Place // the entry of what it calls
 	there     bool            // it was seen on the way to the very functions
 	kept      float64         // samples of the heap that it keeps live from there, of those that came with the growth
 	allocated float64         // bytes that it allocated on the way since then, live or not
@@ -100,7 +100,7 @@ type callersOf struct {
 	knownBy string
 }
 
-// decide tells which of some candidates it was. complete is whether no other line leads there than those that do so by
+// decide finds which candidates made the calls. complete is whether no other line leads there than those that do so by
 // the program's code, sampled whether a line that called as often as there are leaks was seen by what it allocated.
 func decide(all []candidate, complete, sampled bool) (c callersOf) {
 	slices.SortFunc(all, func(a, b candidate) int {
@@ -281,7 +281,8 @@ func (t *tracer) leading(to *target, now View) {
 		if graph == nil {
 			return
 		}
-		leads, _ = graph.Leading(names, func(function, file string) bool { // what too much leads to tells nothing
+		// what too many lines lead to is not informative
+		leads, _ = graph.Leading(names, func(function, file string) bool {
 			return profile.Frame{Function: function, File: file}.IsApplication() && !sites.IsOurs(function)
 		}, closesItself)
 		if len(t.leads) >= maxRemembered {
@@ -298,8 +299,8 @@ func (t *tracer) leading(to *target, now View) {
 	}
 }
 
-// code returns the calls in this program's code, for as long as one alert is looked at; nil where it cannot be read, or
-// was read often of late.
+// code returns the calls in this program's code, for as long as one alert is examined; nil where it cannot be read, or
+// was read too often recently.
 func (t *tracer) code(now View) *callgraph.Graph {
 	if t.graph != nil {
 		return t.graph
@@ -427,7 +428,7 @@ func (c *callersOf) beside(waiting growth) growth {
 	return waiting
 }
 
-// descriptors lists the lines that opened what descriptors grew by: those whose memory tells it, those that lead to
+// descriptors lists the lines that opened what descriptors grew by: those whose memory proves it, those that lead to
 // what waits for them, or to what opens such ones.
 func (t *tracer) descriptors(ctx context.Context, a *alerting.Alert, since time.Time, now View) growth {
 	to := target{opens: true, count: a.Value - a.Baseline}

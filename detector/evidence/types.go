@@ -6,8 +6,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/gotype"
 )
 
-// newTypes returns what names the Go types that this process allocates at a stack. It reads the program's file when it
-// is first asked.
+// newTypes returns what names the Go types that this process allocates at a stack. It reads the program's file on the
+// first call.
 func newTypes() func(pcs []uintptr) []string {
 	reader := sync.OnceValue(func() *gotype.Reader {
 		r, err := gotype.New()

@@ -37,11 +37,11 @@ type Monitor interface {
 	Resource(name string) (r Resource, ok bool)
 	// OnLines reports whether an alert is on lines of code, not on the total of its resource.
 	OnLines(a *alerting.Alert) bool
-	// Deliver takes the lines of code that leak by themselves, none where none does; what all lines of their kind have
-	// together; and how the finding on a line that ended last did.
+	// Deliver receives the lines of code that leak by themselves, if any, the total of all lines of their kind, and how
+	// the finding on a line that ended last did.
 	Deliver(resource string, found []sites.Finding, total float64, ended engine.Cause)
 	// Again has an alert that fires be delivered again with the evidence that there is now, unless its finding is over
-	// or was alerted anew.
+	// or was alerted again.
 	Again(a *alerting.Alert)
 }
 

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// processorWaits tells how long goroutines of this process that could run had to wait for a processor: where it is
-// starved of them, evidence is late through nobody's fault.
+// processorWaits measures how long runnable goroutines of this process waited for a processor: where processors are
+// short, late evidence is no fault of a source.
 type processorWaits struct{ counts []uint64 }
 
 // readWaits returns how many goroutines have waited how long since the program began.
@@ -20,15 +20,14 @@ func readWaits() *metrics.Float64Histogram {
 	return sample[0].Value.Float64Histogram()
 }
 
-// begin begins the time that is looked at.
+// begin starts the interval that is measured.
 func (w *processorWaits) begin() {
 	if h := readWaits(); h != nil {
 		w.counts = append(w.counts[:0], h.Counts...)
 	}
 }
 
-// longest returns the longest wait since the beginning, rounded down to what the runtime tells apart; 0 where that is
-// not known.
+// longest returns the longest wait since begin, rounded down to the runtime's resolution; 0 where unknown.
 func (w *processorWaits) longest() time.Duration {
 	h := readWaits()
 	if h == nil || len(h.Counts) != len(w.counts) {

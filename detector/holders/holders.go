@@ -1,8 +1,6 @@
 // Package holders names what keeps alive the memory that a line of code allocated, or what keeps descriptors open: a
 // variable of a package, a goroutine, timers, or finalizers. To have it named in alerts, pass Find to the monitor;
-// services that do not compile nothing of it. How memory is read is for sampler/outside.
-//
-//	monitor.NameHolders(holders.Find) // before Start; holders: false in the configuration turns it off
+// services that do not pass it compile nothing of it. Memory is read by sampler/outside.
 package holders
 
 import (
@@ -23,8 +21,8 @@ const (
 	file   = "*os.file"
 )
 
-// kinds are what packages net and os open, by what it is among the parts of descriptors. Others, as those of an event
-// poll, have no object of Go.
+// kinds are the Go types of what packages net and os open, by the kind of descriptor in a breakdown. Others, such as
+// descriptors of an event poll, have no Go object.
 var kinds = map[string][]string{
 	"": {socket, file}, "tcp": {socket}, "udp": {socket}, "unix": {socket}, "raw": {socket}, "icmp": {socket},
 	"socket": {socket, file},
