@@ -9,10 +9,10 @@ import (
 
 const day = 24 * time.Hour
 
-// errDuration is what a text is told that is no length of time.
+// errDuration is the error for a text that is not a duration.
 var errDuration = errors.New("must be a duration, as in 30s, 1h30m, 7d or 1d12h")
 
-// errLongDuration is what one is told that no time.Duration holds.
+// errLongDuration is the error for a duration that time.Duration cannot hold.
 var errLongDuration = errors.New("is too long: the maximum is 292 years")
 
 // ParseDuration reads a length of time as users write it on command lines and in files: what time.ParseDuration reads,

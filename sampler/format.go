@@ -35,11 +35,11 @@ func ShortDuration(d time.Duration) string {
 	return s
 }
 
-// elapsedBefore bounds the instants that are no dates: 1973. Times of a recording that only tells what has passed since
+// elapsedBefore bounds the instants that are no dates: 1973. Times of a recording that only has the time elapsed since
 // its beginning count from 1970, and so does a clock that was not set.
 const elapsedBefore = 100_000_000 // unix seconds
 
-// FormatInstant writes an instant in a layout of package time; one that is no date but tells what has passed since a
+// FormatInstant writes an instant in a layout of package time; one that is not a date but the time elapsed since a
 // recording began as that, as in +3h20m.
 func FormatInstant(t time.Time, layout string) string {
 	if t.IsZero() || t.Unix() >= elapsedBefore || t.Unix() < 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
-// Kind says how the values of a resource behave over time.
+// Kind is how the values of a resource behave over time.
 type Kind uint8
 
 const (
@@ -39,12 +39,12 @@ type Resource struct {
 	Kind Kind
 	// Context resources are recorded and shown but never judged by their own trend.
 	Context bool
-	// Unjudged says why the trend of a counter or of context is not judged, as in "a counter" or "a maximum"; "" for
-	// the others.
+	// Unjudged is why the trend of a counter or of context is not judged, as in "a counter" or "a maximum"; "" for the
+	// others.
 	Unjudged string
-	// Positive says that a living process always has some of it: a value of 0 or less is no reading.
+	// Positive means that a living process always has some of it: a value of 0 or less is no reading.
 	Positive bool
-	// StandsInFor names the resource that this one stands in for: where both are read, this one is only context.
+	// StandsInFor names the resource that this one replaces: where both are read, this one is only context.
 	StandsInFor string
 	Sentence    string // what it counts, for people
 }
@@ -76,7 +76,7 @@ const (
 	isIdentifier = "an identifier"
 )
 
-// positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and
+// positions are words of metric names that mean where something is, or how it is set, not how much of it there is, and
 // what such a value is: it may rise for ever in good health.
 var positions = map[string]string{
 	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "etime": "an age",
@@ -110,7 +110,7 @@ const (
 
 // Lookup returns the description of a resource. For an unknown name ok is false and the description follows from the
 // name: a gauge in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and
-// context where one of its words says that it is no amount, as in uptime.
+// context where one of its words shows that it is not an amount, as in uptime.
 func Lookup(name string) (r Resource, ok bool) {
 	for _, r := range resources {
 		if r.Name == name {
@@ -120,7 +120,7 @@ func Lookup(name string) (r Resource, ok bool) {
 	return guessed(name), false
 }
 
-// guessed is what the name of an unknown resource tells.
+// guessed is what the name of an unknown resource suggests.
 func guessed(name string) Resource {
 	r := Resource{Name: name, Sentence: name, Unit: figure.UnitOf(name)}
 	metric, labels, _ := strings.Cut(name, "{")

@@ -1,6 +1,6 @@
-// Package sampler says what a process looks like at one instant: Sample, the table of Resources, and Source, which
-// gives samples. The packages below it read processes, one for each kind of source. Other packages judge the
-// samples. Values are in base units, and what was not read is absent.
+// Package sampler describes a process at one instant: Sample, the table of Resources, and Source, which gives samples.
+// The packages below it read processes, one for each kind of source. Other packages judge the samples. Values are in
+// base units, and what was not read is absent.
 package sampler
 
 import (

@@ -1,6 +1,6 @@
-// Package breakdown tells what the descriptors, the threads and the resident memory of a process are, in groups that
-// people recognize, and which of the groups grew. It reads one process at one instant; when to look, and what to
-// keep, is for the caller.
+// Package breakdown breaks down the descriptors, the threads and the resident memory of a process, in groups that
+// people recognize, and which of the groups grew. It reads one process at one instant; when to look, and what to keep,
+// is for the caller.
 package breakdown
 
 import (
@@ -13,23 +13,23 @@ import (
 	"unicode/utf8"
 )
 
-// Breakdown tells what the descriptors, the threads or the resident memory of a process were at one instant. It holds
+// Breakdown is what the descriptors, the threads or the resident memory of a process were at one instant. It holds
 // counts by kind, of bounded size, and does not change once it was made.
 type Breakdown struct {
 	Time     time.Time
 	Resource string // OpenFDs, Threads or RSSBytes
 	Total    int    // how many there were
-	// how many were looked at. Where all would take too long they are fewer than Total, drawn at random.
+	// how many were read. Where reading all would take too long they are fewer than Total, drawn at random.
 	Seen int
 
 	unit   float64           // of the counts, in that of the resource; 0 means 1
 	notes  map[string]string // on groups
-	counts map[string]int    // of those looked at, by labels from the general to the special, joined by separator
-	split  bool              // whether a runtime told what of its memory is what
+	counts map[string]int    // of those that were read, by labels from the general to the special, joined by separator
+	split  bool              // whether a runtime split its memory by use
 	cuts   map[string]int    // number of labels that are left, by first label, where groups were folded
 }
 
-// Part is one kind of descriptors, threads or memory, whose figures are bytes then. Where not all were looked at, its
+// Part is one kind of descriptors, threads or memory, whose figures are bytes then. Where not all were read, its
 // figures are estimates.
 type Part struct {
 	What   string  // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
@@ -63,7 +63,7 @@ type GoMemory struct {
 	Arenas [][2]uint64
 }
 
-// goProcess is a Process whose runtime may tell of its memory, as that of a Go program which is read from outside.
+// goProcess is a Process whose runtime may split its memory by use, such as a Go program that is read from outside.
 type goProcess interface {
 	GoMemory() (m GoMemory, ok bool)
 }
@@ -85,14 +85,14 @@ func newBreakdown(resource string, at time.Time) *Breakdown {
 	return &Breakdown{Resource: resource, Time: at, counts: make(map[string]int), cuts: make(map[string]int)}
 }
 
-// add counts n that were looked at.
+// add counts n that were read.
 func (b *Breakdown) add(n int, labels ...string) {
 	b.Seen += n
 	b.counts[strings.Join(labels[:min(len(labels), maxLabels)], separator)] += n
 }
 
-// Split reports whether the runtime of a Go program told what of its memory is what. Where it did so in one of two
-// alone, what the program has in anonymous memory is compared as a whole.
+// Split reports whether the runtime of a Go program split its memory by use. Where it did so in one of two alone, what
+// the program has in anonymous memory is compared as a whole.
 func (b *Breakdown) Split() bool { return b.split }
 
 // Has reports whether there was anything of one kind, as in "Go heap".
@@ -105,7 +105,7 @@ func (b *Breakdown) Has(what string) bool {
 	return false
 }
 
-// note says something on a group; it goes into the detail of its part.
+// note adds a note to a group; it goes into the detail of its part.
 func (b *Breakdown) note(text string, labels ...string) {
 	if b.notes == nil {
 		b.notes = make(map[string]string)
@@ -158,7 +158,7 @@ func (b *Breakdown) cutLike(other *Breakdown) *Breakdown {
 	return &c
 }
 
-// unsplit returns b as if no runtime had told what of its memory is what, nor where its heap is.
+// unsplit returns b as if no runtime had split its memory by use or reported where its heap is.
 func (b *Breakdown) unsplit() *Breakdown {
 	c := *b
 	c.notes, c.counts = nil, make(map[string]int, len(b.counts))
@@ -244,8 +244,8 @@ func tree(now, before *Breakdown) []*group {
 	return list
 }
 
-// estimate returns how many of all are in a group of which n were looked at, and the variance of that: of a draw
-// without replacement.
+// estimate returns how many of all are in a group of which n were read, and the variance of that: of a draw without
+// replacement.
 func (b *Breakdown) estimate(n float64) (count, variance float64) {
 	if b.Seen == 0 || b.Seen >= b.Total {
 		return n, 0
@@ -372,7 +372,7 @@ func joinHostPort(host, port string) string {
 	return host + ":" + port
 }
 
-// printable makes a name that anybody may have chosen fit for a line of text.
+// printable makes an untrusted name fit for a line of text.
 func printable(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

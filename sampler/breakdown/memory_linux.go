@@ -23,7 +23,7 @@ const (
 	partNewer = "allocated since the last collection, live or garbage"
 	// partUnused is also what the collector has found to be garbage and not swept yet, which takes it a moment.
 	partUnused = "fragmentation"
-	// partRest is both, where a runtime does not tell them apart.
+	// partRest is both, where a runtime does not separate them.
 	partRest  = "allocated since the last collection, or fragmentation"
 	partFreed = "freed, not returned to the system"
 )
@@ -36,7 +36,7 @@ const (
 	arenaFrom, arenaTo = 0xc000000000, 0x10000000000
 	// maxNamed is how many libraries are named that may have called malloc.
 	maxNamed = 3
-	// maxFiles is how many mappings of files are told apart.
+	// maxFiles is how many mapped files are listed separately.
 	maxFiles = 1 << 12
 )
 
@@ -57,7 +57,7 @@ type namedMemory struct {
 	bytes      float64
 }
 
-// readMemory tells what the resident memory of a process is: by what is mapped, and where it is this process or its
+// readMemory breaks down the resident memory of a process: by what is mapped, and where it is this process or its
 // runtime can be read by what that knows of it.
 func readMemory(ctx context.Context, b *Breakdown, p Process) error {
 	dir := p.ProcDir()

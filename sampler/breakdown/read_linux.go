@@ -29,12 +29,12 @@ const (
 	maxSlots = 1 << 28
 	// drawsPerHit is how many numbers are drawn for each descriptor that is to be found, in a table that may be sparse.
 	drawsPerHit = 32
-	// checkEvery is how many small reads pass between two looks at the context.
+	// checkEvery is how many small reads pass between two checks of the context.
 	checkEvery = 64
 )
 
-// Read tells what the open descriptors (OpenFDs), the threads (Threads) or the resident memory (RSSBytes) of a process
-// are; for another resource the error wraps errors.ErrUnsupported. It looks at no more than limit descriptors or
+// Read breaks down the open descriptors (OpenFDs), the threads (Threads) or the resident memory (RSSBytes) of a
+// process; for another resource the error wraps errors.ErrUnsupported. It reads no more than limit descriptors or
 // threads, and at fewer if ctx ends first. A descriptor takes some ten microseconds, the connections of a network
 // namespace one or two microseconds each, a gigabyte of memory some milliseconds. It waits for no disk and no network.
 // It is Linux only.
@@ -159,7 +159,7 @@ func threadLabels(name string, state byte) []string {
 	return []string{whatThread, pattern.String(), word, name}
 }
 
-// readDescriptors reads what descriptors are. A draw at random stands for all where they are more than limit.
+// readDescriptors reads what descriptors are. Where they are more than limit, a random sample of them is read.
 func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) error {
 	f, err := os.Open(filepath.Join(dir, "fd"))
 	if err != nil {
@@ -222,7 +222,7 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) 
 	return nil
 }
 
-// draw looks at descriptors of random numbers, each at most once, until limit were found.
+// draw inspects descriptors of random numbers, each at most once, until limit were found.
 func (b *Breakdown) draw(ctx context.Context, slots, own, limit int, inspect func(int) bool) {
 	drawn := make([]uint64, (slots+63)/64)
 	for i, found := 0, 0; found < limit && i < drawsPerHit*limit; i++ {
@@ -266,8 +266,8 @@ func bracketed(link, before string) (uint64, bool) {
 
 const deleted = " (deleted)"
 
-// fileLabels tells what a descriptor is that is no socket, from its link and from what the kernel knows without asking
-// a disk.
+// fileLabels returns what a descriptor is that is not a socket, from its link and from what the kernel knows without
+// asking a disk.
 func fileLabels(path, link string) []string {
 	if kind, rest, ok := strings.Cut(link, ":"); ok && !strings.Contains(kind, "/") {
 		switch kind {
@@ -321,7 +321,7 @@ var tables = []struct {
 	{"raw", parseInet("raw")}, {"raw6", parseInet("raw")}, {"icmp", parseInet("icmp")}, {"icmp6", parseInet("icmp")},
 }
 
-// addSockets counts sockets by what the tables of the process' network namespace say of them.
+// addSockets counts sockets by their entries in the tables of the process' network namespace.
 func (b *Breakdown) addSockets(ctx context.Context, dir string, sockets map[uint64]socket) {
 	listening := make(map[uint16]bool)
 	complete := true
@@ -387,7 +387,7 @@ var inetStates = [...]string{
 
 const stateListen = 10
 
-// firstEphemeral is where the kernel begins to number ports by itself, unless it is told otherwise.
+// firstEphemeral is the first port that the kernel assigns by itself, unless it is configured otherwise.
 const firstEphemeral = 32768
 
 // parseInet returns the parser of a line of tcp, udp, raw or icmp: number, local and remote address, state, two fields,
@@ -473,7 +473,7 @@ func parseUnixSocket(line string, _ map[uint16]bool) (uint64, []string, bool) {
 	return inode, []string{"unix", state, path}, true
 }
 
-// parseLast returns the parser of a table that says no more than the inode, in the field of that index.
+// parseLast returns the parser of a table that has only the inode, in the field of that index.
 func parseLast(what string, index int) func(string, map[uint16]bool) (uint64, []string, bool) {
 	return func(line string, _ map[uint16]bool) (uint64, []string, bool) {
 		fields := strings.Fields(line)

@@ -6,7 +6,7 @@ import (
 	"runtime/metrics"
 )
 
-const noGOGC = 1 << 63 // and above, as the runtime tells that the collector does not run by itself
+const noGOGC = 1 << 63 // and above: the runtime's value for a collector that does not run by itself
 
 // readRuntime asks the runtime of this process.
 func readRuntime() (r GoMemory) {
@@ -43,7 +43,7 @@ func readRuntime() (r GoMemory) {
 	return r
 }
 
-// policy says why the runtime keeps memory that was freed.
+// policy returns why the runtime keeps memory that was freed.
 func (r *GoMemory) policy() string {
 	gogc := "GOGC off"
 	if r.GOGC >= 0 {

@@ -1,10 +1,10 @@
 // Package callgraph finds which lines of an application lead to functions of the libraries that it uses.
 //
-// A library waits, opens and keeps for the application, and at run time nothing may tell for which of its lines. The
-// program's code does: its calls name their targets. They are followed back from a function of a library, from
-// caller to caller, to the lines of the application. A call through an interface or a function value has no fixed
-// target, so lines may be missing; those that are found do lead there. The code is read from the file of the running
-// program, on Linux for amd64 and arm64. Symbols are not needed.
+// A library waits, opens and keeps for the application, and at run time nothing may show for which of its lines. The
+// program's code does: its calls name their targets. They are followed back from a function of a library, from caller
+// to caller, to the lines of the application. A call through an interface or a function value has no fixed target, so
+// lines may be missing; those that are found do lead there. The code is read from the file of the running program, on
+// Linux for amd64 and arm64. Symbols are not needed.
 package callgraph
 
 import (
@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	maxFunctions = 4000 // that are followed back: what so many lead to tells nothing
+	maxFunctions = 4000 // that are followed back: beyond them the result is not informative
 	maxLines     = 100  // of the application that are returned
 )
 
-// ErrTooMany tells that so many lines lead to the functions that they tell nothing.
+// ErrTooMany says that too many lines lead to the functions to be informative.
 var ErrTooMany = errors.New("callgraph: too many lines lead there")
 
 // Line is a line of the application, and what it calls on the way.
@@ -31,7 +31,7 @@ type Line struct {
 	Line     int
 	Callee   string // function of another module that the line calls...
 	CalleeAt Place  // ...and where it begins, or goes on
-	Depth    int    // calls from there to the function that is looked for, at least; from 1
+	Depth    int    // minimum number of calls from there to the function that is searched for; from 1
 }
 
 // Leads is what leads to some functions.
@@ -65,8 +65,9 @@ type Place struct {
 }
 
 // Leading returns the lines of the application that lead to any of some functions of this program, named as
-// runtime.Frame names them. isApplication tells the application's code; isPassed, which may be nil, functions that are
-// not followed further back, as those that close what they open. The error is ErrTooMany where too much leads there.
+// runtime.Frame names them. isApplication reports whether code is the application's; isPassed, which may be nil,
+// functions that are not followed further back, as those that close what they open. The error is ErrTooMany where too
+// much leads there.
 func (c *Graph) Leading(functions []string, isApplication func(function, file string) bool,
 	isPassed func(function string) bool) (Leads, error) {
 	starts := c.beginnings()

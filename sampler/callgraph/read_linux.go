@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	chunk   = 1 << 20 // bytes of code that are looked at at once
+	chunk   = 1 << 20 // bytes of code that are read at a time
 	overlap = 8       // more than an instruction with its target
 	perCall = 32      // bytes of code to one call, as most programs have it
 )

@@ -51,7 +51,7 @@ type Source struct {
 func New(metricsURL string, client *http.Client) (*Source, error) {
 	u, err := url.Parse(metricsURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		// What url.Parse says may hold a password.
+		// The error of url.Parse may contain a password.
 		return nil, errors.New("must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown, it may " +
 			"hold a secret)")
 	}
@@ -101,7 +101,7 @@ func (e *Source) String() string {
 	return u.String()
 }
 
-// Resources describes the resources of the latest sample of which more is declared than their names tell.
+// Resources describes the resources of the latest sample whose declaration says more than their names.
 func (e *Source) Resources() []sampler.Resource { return e.declared }
 
 // Close closes idle connections of its own client. The Endpoint may be used again.
@@ -160,7 +160,7 @@ func (e *Source) fetch(ctx context.Context) (complete bool, err error) {
 	return n <= maxAnswer, nil
 }
 
-// errHungUp stands for io.EOF, which from a Source would mean that there is nothing more to come.
+// errHungUp replaces io.EOF, which from a Source would mean that there are no more samples.
 var errHungUp = errors.New("the connection was closed without an answer")
 
 // clean takes the URL out of an error of net/http.
@@ -245,7 +245,7 @@ func (e *Source) read(body []byte, s *sampler.Sample) error {
 	return nil
 }
 
-// notMetrics says what an answer without any metric is.
+// notMetrics explains an answer without any metric.
 func (e *Source) notMetrics(first error) error {
 	hint := ""
 	if e.url.Path == "" || e.url.Path == "/" {

@@ -14,8 +14,8 @@ const day = 24 * time.Hour
 
 var byteUnits = [...]string{"B", "KB", "MB", "GB", "TB", "PB", "EB"}
 
-// UnitOf returns what the name of a resource tells of its unit, as Prometheus names metrics: "bytes", "seconds", or ""
-// for counts. Labels behind the name, in braces, tell nothing.
+// UnitOf returns the unit in the name of a resource, as Prometheus names metrics: "bytes", "seconds", or "" for counts.
+// Labels behind the name, in braces, do not count.
 func UnitOf(name string) string {
 	metric, _, _ := strings.Cut(name, "{")
 	metric = strings.TrimSuffix(metric, "_total")
@@ -78,7 +78,7 @@ func shown(value float64, unit string) float64 {
 	return value
 }
 
-// byteUnit returns the unit in which so many bytes are shown: its size and its name.
+// byteUnit returns the unit in which a number of bytes is shown: its size and its name.
 func byteUnit(value float64) (scale float64, name string) {
 	unit := 0
 	scale = 1
@@ -89,7 +89,7 @@ func byteUnit(value float64) (scale float64, name string) {
 	return scale, byteUnits[unit]
 }
 
-// hasTenth reports whether so many units of bytes are shown with a tenth: below 100, so that levels, their difference
+// hasTenth reports whether a number of byte units is shown with a tenth: below 100, so that levels, their difference
 // and shares agree as far as they are shown, but not where they are whole, as 64 MB are that somebody has set.
 func hasTenth(value, scale float64) bool {
 	return scale > 1 && (value < 9.95 || value < 99.95 && value != math.Trunc(value))

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// digits is how many significant ones a figure in JSON has, or more where all stand before its point: what was computed
+// digits is how many significant ones a figure in JSON has, or more where all are before its point: what was computed
 // is not known any better, and what was counted is whole.
 const digits = 6
 

@@ -4,7 +4,7 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// maxWindow is how many instructions before a call are looked at.
+// maxWindow is how many instructions before a call are examined.
 const maxWindow = 64
 
 // argumentRegisters are those of Go's internal ABI, in the order of the integer arguments.

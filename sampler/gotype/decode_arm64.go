@@ -6,7 +6,7 @@ import (
 	"golang.org/x/arch/arm64/arm64asm"
 )
 
-// maxWindow is how many instructions before a call are looked at.
+// maxWindow is how many instructions before a call are examined.
 const maxWindow = 64
 
 const (
@@ -100,7 +100,7 @@ func (c callSite) argument(index int) (uint64, bool) {
 }
 
 // written returns the numbers of the general registers that an instruction writes to; known is false for one that is
-// not looked into.
+// not examined.
 func written(i arm64asm.Inst) (registers [3]uint32, known bool) {
 	registers = [3]uint32{noNumber, noNumber, noNumber}
 	switch i.Op {

@@ -20,7 +20,7 @@ package gotype
 
 import "strings"
 
-// form says how the type of an allocation is named by what the allocator is given.
+// form is how the arguments of an allocator identify the type of an allocation.
 type form uint8
 
 const (

@@ -61,7 +61,7 @@ func newReader(file io.ReaderAt) (r *Reader, err error) {
 	}
 	r = &Reader{}
 
-	// The program's own code and types tell whether this is its file.
+	// The program's own code and types show whether this is its file.
 	self := uint64(reflect.ValueOf(newReader).Pointer())
 	known := []reflect.Type{reflect.TypeFor[anchor](), reflect.TypeFor[*anchor](),
 		reflect.TypeFor[map[string]*anchor](), reflect.TypeFor[[3]chan anchor]()}
@@ -77,7 +77,7 @@ func newReader(file io.ReaderAt) (r *Reader, err error) {
 	if r.text.End == 0 || r.types.End == 0 {
 		return nil, errors.New("the program's file does not tell where its code and types are")
 	}
-	// The string that reflect returns lies in the name, whose offset the descriptor tells.
+	// The string that reflect returns lies in the name, whose offset is in the descriptor.
 	name := known[0].String()
 	descriptor, ok := r.descriptor(file, first)
 	if !ok {

@@ -11,8 +11,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
-// The variables of the environment that may tell what a process runs, the first that does first. Nothing else of it is
-// looked at, and of these nothing is kept that does not look like a version.
+// The environment variables that may name what a process runs, in order of preference. Nothing else of the environment
+// is read, and no value is kept that does not look like a version.
 var (
 	versionVariables = []string{"DD_VERSION", "SERVICE_VERSION", "APP_VERSION", "RELEASE_VERSION", "IMAGE_TAG",
 		"SENTRY_RELEASE"}
@@ -26,7 +26,7 @@ const (
 )
 
 // buildOf returns the version and the revision of what the process of a directory in the proc file system runs: what
-// its Go program was built from, else what its environment tells. Each is empty where that cannot be seen.
+// its Go program was built from, else what its environment says. Each is empty where that cannot be seen.
 func buildOf(dir string) (version, revision string) {
 	if exe, err := os.Open(filepath.Join(dir, "exe")); err == nil {
 		defer exe.Close()

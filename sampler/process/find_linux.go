@@ -50,7 +50,7 @@ func Find(pattern string) ([]int, error) {
 	return found, nil
 }
 
-// matches is false for a process that has ended meanwhile. Of those called own, it looks at the name alone.
+// matches is false for a process that has ended meanwhile. Of those called own, it checks the name alone.
 func matches(re *regexp.Regexp, p procfs.Proc, own string) bool {
 	if name, err := p.Comm(); err == nil && (name == own || re.MatchString(name)) {
 		return re.MatchString(name)

@@ -1,5 +1,5 @@
-// Package process samples other processes, of any language, through /proc, and finds them by name. It is available
-// only on Linux. It reads totals; package breakdown tells what descriptors and threads are.
+// Package process samples other processes, of any language, through /proc, and finds them by name. It is available only
+// on Linux. It reads totals; package breakdown breaks down descriptors and threads.
 package process
 
 import (
@@ -181,9 +181,8 @@ func (e endedError) Unwrap() error { return io.EOF }
 
 // Sample reads the process. The error names the resources that could not be read; the others are in the sample. Once
 // the process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF. A
-// process that executes another program begins anew with it.
-// After Close the error wraps os.ErrClosed. Sample and Close may be called concurrently; the context is not used, as
-// nothing here waits.
+// process that executes another program starts over with it. After Close the error wraps os.ErrClosed. Sample and Close
+// may be called concurrently; the context is not used, as nothing here waits.
 func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -257,7 +256,7 @@ func (p *Source) Renew() {
 	}
 }
 
-// explain says what to do about descriptors that may not be seen.
+// explain adds what to do about descriptors that may not be seen.
 func (p *Source) explain(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w (run as the user of process %d, or as root)", err, p.pid)

@@ -43,7 +43,7 @@ func (b *Builder) Add(stack []Frame, count, bytes float64) {
 	b.profile.Bytes += bytes
 }
 
-// AddSampled counts what the sampled objects on one stack of the heap stand for: one for so many bytes that were
+// AddSampled counts what the sampled objects on one stack of the heap represent: one for rate bytes that were
 // allocated.
 func (b *Builder) AddSampled(stack []Frame, count, bytes, rate float64) {
 	count, bytes = Scaled(count, bytes, rate)

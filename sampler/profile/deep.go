@@ -10,8 +10,8 @@ const (
 	// shallow is how many frames of a stack the runtime's records hold. Recursive decoders, regular expressions and
 	// mappers fill them before the line of the application is reached.
 	shallow = len(runtime.StackRecord{}.Stack0)
-	// minCut is how many goroutines, and minCutSamples how many samples of the heap, are worth a second look at what is
-	// deeper, and maxDeep how many goroutines it is taken for at most: it costs some microseconds each.
+	// minCut is how many goroutines, and minCutSamples how many samples of the heap, are worth a closer reading of what
+	// is deeper, and maxDeep how many goroutines it is taken for at most: it costs some microseconds each.
 	minCut        = 5
 	minCutSamples = 2
 	maxDeep       = 20_000

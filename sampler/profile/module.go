@@ -24,9 +24,9 @@ func within(path, module string) bool {
 	return found && module != "" && (rest == "" || rest[0] == '/')
 }
 
-// moduleOf returns what tells the code of one module from that of others: of a module in the cache its directory, of a
-// vendored one the beginning of its import path, of the standard library, which has much that has nothing to do with
-// each other, the package, and "" of the application.
+// moduleOf returns what distinguishes the code of one module from that of others: of a module in the cache its
+// directory, of a vendored one the beginning of its import path, of the standard library, which has much that has
+// nothing to do with each other, the package, and "" of the application.
 func moduleOf(f Frame) string {
 	switch originOf(f) {
 	case ofRuntime, ofStandard:

@@ -21,7 +21,7 @@ const (
 	Allocs        Kind = "allocs"        // all that was allocated since the process began, live or not
 )
 
-// ErrUnsupported tells that a process does not have a profile of this kind.
+// ErrUnsupported says that a process does not have a profile of this kind.
 var ErrUnsupported = errors.New("profile: not supported by this process")
 
 // Frame is one function of a stack, at one of its lines.
@@ -40,7 +40,7 @@ type Site struct {
 	Callee      string  // function that the line calls on the stack with the most; "" where it is itself the innermost
 	Entry       string  // function that the goroutines there began with; "" for memory
 	WaitReason  string  // what the goroutines wait for, as the runtime calls it; "" where they run, and for memory
-	Descriptor  bool    // memory that stands for an open file or connection
+	Descriptor  bool    // memory that belongs to an open file or connection
 	Count       float64 // goroutines, or live objects
 	Bytes       float64 // live; 0 for goroutines
 
@@ -61,7 +61,7 @@ func (s *Site) CallsInto(module string) bool {
 	return s.onAny(func(stack *Site) bool { return stack.callsInto(module) })
 }
 
-// Opens reports whether any of the memory from the line stands for an open file or connection. It must be called before
+// Opens reports whether any of the memory from the line belongs to an open file or connection. It must be called before
 // the next profile of its kind is taken.
 func (s *Site) Opens() bool {
 	return s.onAny(func(stack *Site) bool { return stack.Descriptor })
@@ -93,7 +93,7 @@ type Profile struct {
 	Time         time.Time
 	Sites        []Site  // those with the most bytes first, then those with the highest count
 	Count, Bytes float64 // of all sites together
-	// Resolution is the amount that one sample of the heap stands for, in bytes: what is far below it is seen by
+	// Resolution is the amount that one sample of the heap represents, in bytes: what is far below it is seen by
 	// chance. 0 for goroutines.
 	Resolution float64
 	GC         uint64 // garbage collections completed when a heap profile was taken; 0 where unknown
@@ -165,7 +165,7 @@ func PackageOf(function string) string {
 	return function[:base+dot]
 }
 
-// origin says whose code a frame is.
+// origin is whose code a frame is.
 type origin uint8
 
 const (
@@ -213,11 +213,11 @@ var waits = map[string]string{
 	"runtime.cgocall":           "syscall",
 }
 
-// openers allocate what stands for a descriptor, wherever one is opened.
+// openers allocate the object of a descriptor, wherever one is opened.
 var openers = map[string]bool{"os.newFile": true, "net.newFD": true, "net.newFileFD": true, "os.NewFile": true,
 	"net.newUnixConn": true}
 
-// allocators are what the runtime allocates with, which tells nothing of what for.
+// allocators are the runtime's allocating functions, which do not show what memory is for.
 var allocators = map[string]bool{"runtime.mallocgc": true, "runtime.newobject": true, "runtime.makeslice": true,
 	"runtime.growslice": true}
 

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// maxPruned is how long a profile may be, uncompressed, to be looked through.
+// maxPruned is the maximum length of a profile, uncompressed, that is pruned.
 const maxPruned = 64 << 20
 
 var errNoProfile = errors.New("profile: not in the pprof format")

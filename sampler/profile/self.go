@@ -18,7 +18,7 @@ import (
 const (
 	maxPlaces = 1 << 14 // stacks that are remembered
 	// keptRecords is how many records' memory is kept for the next profile: 256 bytes each for goroutines. Beyond it
-	// memory is taken anew.
+	// memory is allocated again.
 	keptRecords = 1 << 13
 )
 
@@ -48,7 +48,7 @@ func NewSelf() *Self {
 // collection.
 func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 	r := s.reader(kind, false)
-	runtime.LockOSThread() // whose processor time is asked for
+	runtime.LockOSThread() // whose processor time is read
 	defer runtime.UnlockOSThread()
 	s.pauses.longest() // what was before does not count
 	used, known := threadTime()
@@ -78,7 +78,7 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 }
 
 // Labelled takes a profile of the goroutines that carry a label of runtime/pprof: who starts a goroutine passes on its
-// labels. kind is Goroutine or GoroutineLeak, of which there is none where Profile has none. Its cost is not told.
+// labels. kind is Goroutine or GoroutineLeak, of which there is none where Profile has none. Its cost is not reported.
 func (s *Self) Labelled(kind Kind, key, value string) (*Profile, error) {
 	if kind == Heap {
 		return nil, ErrUnsupported
@@ -168,7 +168,7 @@ func (s *Self) readMemory(r *reader) error {
 	return nil
 }
 
-// Scaled returns what the sampled objects of a stack stand for, where one is sampled for each rate bytes. An allocation
+// Scaled returns what the sampled objects of a stack represent, where one is sampled for each rate bytes. An allocation
 // of size s is sampled with the chance 1 - exp(-s/rate), as the bytes between two samples are exponentially distributed
 // (runtime/pprof, scaleHeapSample).
 func Scaled(count, size, rate float64) (objects, bytes float64) {
@@ -182,8 +182,8 @@ func Scaled(count, size, rate float64) (objects, bytes float64) {
 	return count * factor, size * factor
 }
 
-// readText reads the stacks of a profile from its text; that of leaked goroutines runs the collection that looks for
-// them. label is that of readCounts.
+// readText reads the stacks of a profile from its text; that of leaked goroutines runs the collection that finds them.
+// label is that of readCounts.
 func readText(kind Kind, label string, add func(pcs []uintptr, count, size float64)) error {
 	p := pprof.Lookup(string(kind))
 	if p == nil {
@@ -398,7 +398,7 @@ func hash(pcs []uintptr) uint64 {
 	return h
 }
 
-// pauses tells the longest stop of the world since it was last asked.
+// pauses returns the longest stop of the world since its last call.
 type pauses struct {
 	sample [1]metrics.Sample
 	counts []uint64

@@ -1,4 +1,4 @@
-// Package promtext reads the Prometheus text format and OpenMetrics, and says what the metrics mean here: one table
+// Package promtext reads the Prometheus text format and OpenMetrics, and knows what the metrics mean here: one table
 // for endpoints, recordings and fleets. Where the text comes from is for the caller.
 package promtext
 
@@ -8,8 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Metric says what a metric of the Prometheus client libraries, or of the kubelet, is here: a reading, the start time
-// of the process in unix seconds, or a ceiling.
+// Metric is the meaning of a metric of the Prometheus client libraries, or of the kubelet: a reading, the start time of
+// the process in unix seconds, or a ceiling.
 type Metric struct {
 	Name     string
 	Resource string   // that it is a reading of; "" if it is none

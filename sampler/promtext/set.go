@@ -31,7 +31,7 @@ type series struct {
 	leftOut bool
 	ceiling []int // indexes into seriesSet.levels
 	points  []merge.Point
-	// positive tells that 0 or less is no reading: see sampler.Resource.
+	// positive means that 0 or less is no reading: see sampler.Resource.
 	positive bool
 }
 
@@ -108,7 +108,7 @@ func (g *Set) newSeries(m *Line) *series {
 	return s
 }
 
-// Declared describes the gauges among the resources of which the name alone would tell something else, as
+// Declared describes the gauges among the resources whose name alone would mean something else, as
 // nodejs_active_handles_total.
 func (g *Set) Declared() (all []sampler.Resource) {
 	for _, s := range g.all {

@@ -25,7 +25,7 @@ type csv struct {
 	left       bool           // whether columns were not read because there are too many
 	positive   []bool         // by column: whether 0 or less is no reading
 	gaps       map[string]int // how often that stood there, by column
-	judged     []bool         // by column: whether placeholders are looked for
+	judged     []bool         // by column: whether placeholders are searched for
 	doubts     []doubt.Placeholder
 	absent     map[string]int // how often a placeholder stood there, by column
 	named      bool           // whether the header names the time
@@ -294,7 +294,7 @@ func (r *Reader) readHeader(first bool) bool {
 	return true
 }
 
-// describeColumns looks up which columns have values that are no readings.
+// describeColumns finds which columns have values that are not readings.
 func (r *Reader) describeColumns() {
 	r.positive, r.judged, r.doubts = make([]bool, len(r.columns)), make([]bool, len(r.columns)),
 		make([]doubt.Placeholder, len(r.columns))

@@ -24,9 +24,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
 
-// Options say what a file does not.
+// Options are what a file does not say itself.
 type Options struct {
-	// By names the columns, parted by commas, that tell processes apart in a table of several; "" to find them.
+	// By names the columns, parted by commas, that distinguish processes in a table of several; "" to find them.
 	By string
 	// Interval is the time between two rows, samples or scrapes that have no times; 0 = not known.
 	Interval time.Duration
@@ -46,7 +46,7 @@ type File struct {
 	opened
 }
 
-// maxText is as much of a recording as is looked at to tell what its columns are.
+// maxText is how much of a recording is read to find out what its columns are.
 const maxText = 32 << 20
 
 // Read recognizes the format of src and returns the recordings in it; name stands for it in errors. Recordings of our
@@ -93,7 +93,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 		if i == 0 {
 			r.faults, r.errs = g.Faults, g.Errs
 		}
-		// what kept the rest from being read is said after the good samples
+		// the error that kept the rest from being read comes after the good samples
 		if t.Err != nil && i == len(g.Processes)-1 {
 			r.srcErr = t.Err
 		}
@@ -203,7 +203,7 @@ func streams(head []byte) bool {
 	n := 0
 	for r.Sample(context.Background(), &s) == nil {
 		for _, reading := range s.Readings {
-			if whole && reading.Value <= 0 { // what a failed reading looks like: the ones after it tell
+			if whole && reading.Value <= 0 { // looks like a failed reading: the ones after it decide
 				return false
 			}
 		}
@@ -252,7 +252,7 @@ func oddColumn(head []byte) bool {
 	return false
 }
 
-// oddColumns reports whether a name is one of which only the values tell what it is, or that has a unit of its own.
+// oddColumns reports whether only the values show what a column is, or its name has a unit of its own.
 func oddColumns(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		if name == "" {

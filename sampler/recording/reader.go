@@ -119,8 +119,8 @@ func (o *opened) Close() error {
 // Header returns the notes in force at the last sample returned; before the first one, those at the first.
 func (r *Reader) Header() Header { return r.upTo }
 
-// Process returns what tells the process of this recording from the others in its file, as in "pid 4242"; "" if there
-// are none.
+// Process returns what distinguishes the process of this recording from the others in its file, as in "pid 4242"; "" if
+// there are none.
 func (r *Reader) Process() string {
 	if r.process == nil {
 		return ""
@@ -150,7 +150,7 @@ func (r *Reader) Rename(s *sampler.Sample) {
 	}
 }
 
-// Resources describes what the recording holds beyond what the names of its resources tell: by what is declared, and by
+// Resources describes what the recording holds beyond what the names of its resources say: by what is declared, and by
 // its values.
 func (r *Reader) Resources() []sampler.Resource {
 	if r.process == nil {
@@ -198,7 +198,7 @@ func (r *Reader) described() []sampler.Resource {
 func (r *Reader) Faults() (n int, first []error) { return r.faults, slices.Clone(r.errs) }
 
 // Sample yields the next sample. Its error is io.EOF after the last one, ctx's, or what kept the rest of the recording
-// from being read, which is said once, after the good samples.
+// from being read, which is returned once, after the good samples.
 func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 	if r.first != nil {
 		readings := append(s.Readings[:0], r.first.Readings...)
@@ -276,7 +276,7 @@ func (r *Reader) noSamples() error {
 	return fmt.Errorf("%s: no samples", r.name)
 }
 
-// fault counts the current line and says what is wrong with it.
+// fault counts the current line and records what is wrong with it.
 func (r *Reader) fault(format string, args ...any) {
 	r.faults++
 	r.explain(format, args...)

@@ -35,7 +35,7 @@ func (f *File) notJudged() []gathered.Aside {
 	return all
 }
 
-// Understood says on one line what was understood of a file, once its recordings were read to the end, as in "144 rows
+// Understood describes on one line how a file was understood, once its recordings were read to the end, as in "144 rows
 // of 144, 48h at 20m, 2 processes by pid, 2 columns judged, 1 not (max_rss_kb: a maximum)".
 func (f *File) Understood() string {
 	var parts []string

@@ -73,7 +73,7 @@ func NewWriter(w io.Writer, h Header) *Writer {
 	return wr
 }
 
-// begin writes what stands at the top of a recording.
+// begin writes the head of a recording.
 func (w *Writer) begin() {
 	w.buf = append(w.buf, comments.Prefix+comments.Version+"\n"...)
 	if w.header.Interval > 0 {
@@ -87,7 +87,7 @@ func (w *Writer) begin() {
 	}
 }
 
-// Restart begins the recording anew, in another file, and returns how many rows that were not flushed are lost: those
+// Restart starts the recording over, in another file, and returns how many rows that were not flushed are lost: those
 // that do not belong below one header.
 func (w *Writer) Restart(to io.Writer) (lost int) {
 	rows := bytes.Clone(w.buf)

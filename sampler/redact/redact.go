@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// Mark stands in a text for what is not shown.
+// Mark replaces what is not shown in a text.
 const Mark = "..."
 
 // minSecret is the length in bytes below which a secret is left in a text: to hide it would garble the text and protect
@@ -27,7 +27,7 @@ var (
 	userinfoPattern = regexp.MustCompile(`[^\s"'<>/\x60]+@`)
 )
 
-// Text cuts every URL in a text down to scheme and host, and removes what stands before an @. With many webhooks the
+// Text cuts every URL in a text down to scheme and host, and removes what comes before an @. With many webhooks the
 // path is the secret, so no path is shown.
 func Text(text string) string {
 	text = urlPattern.ReplaceAllStringFunc(text, func(match string) string {

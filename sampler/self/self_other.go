@@ -10,7 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
-// selfSystem reads what this system tells of the process without more ado: the processor time.
+// selfSystem reads what this system reports of the process: the processor time.
 type selfSystem struct{}
 
 func newSelfSystem() selfSystem { return selfSystem{} }

@@ -9,7 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
-// selfSystem reads what Windows tells of the process through GetProcessTimes.
+// selfSystem reads what Windows reports of the process through GetProcessTimes.
 type selfSystem struct{}
 
 func newSelfSystem() selfSystem { return selfSystem{} }

@@ -1,5 +1,5 @@
-// Package executable reads the headers of executable files that anybody may have made, as those of all processes of a
-// machine. Package debug/elf believes what they say: it takes as much memory, and goes where they tell it.
+// Package executable reads the headers of untrusted executable files, such as those of all processes of a machine.
+// Package debug/elf trusts them: it allocates the sizes and follows the offsets that they have.
 package executable
 
 import (
@@ -147,7 +147,7 @@ func (p *pinned) ReadAt(to []byte, at int64) (int, error) {
 	return n, err
 }
 
-// limited is a file of which no more than so many bytes are read in all.
+// limited is a file of which no more than a maximum of bytes is read in all.
 type limited struct {
 	file io.ReaderAt
 	left int

@@ -19,12 +19,12 @@ type Region struct {
 	Offset     uint64 // of Start in the file
 }
 
-// Holds reports whether so many bytes at an address lie in the region.
+// Holds reports whether size bytes at an address lie in the region.
 func (r Region) Holds(address, size uint64) bool {
 	return address >= r.Start && address <= r.End && size <= r.End-address
 }
 
-// Read returns so many bytes at an address; ok is false where they are not in the region, or cannot be read.
+// Read returns size bytes at an address; ok is false where they are not in the region, or cannot be read.
 func (r Region) Read(file io.ReaderAt, address, size uint64) (data []byte, ok bool) {
 	if !r.Holds(address, size) {
 		return nil, false

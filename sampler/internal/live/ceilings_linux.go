@@ -74,7 +74,7 @@ func Ceilings(proc, sys string, pid int) []sampler.Ceiling {
 // hierarchy is a mounted cgroup hierarchy, and a process's place in it.
 type hierarchy struct{ root, path string }
 
-// hierarchies returns where limits on a process may stand: its places in v2 and in the hierarchy of a v1 controller.
+// hierarchies returns where limits on a process may be: its places in v2 and in the hierarchy of a v1 controller.
 func hierarchies(fs procfs.FS, p procfs.Proc, sys, controller string) []hierarchy {
 	groups, err := p.Cgroups()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where Linux mounts what tells of processes and of their groups.
+// Where Linux mounts the file systems of processes and control groups.
 const (
 	ProcRoot = procfs.DefaultMountPoint
 	SysRoot  = "/sys"

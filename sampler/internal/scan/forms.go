@@ -65,7 +65,7 @@ const (
 // Instant reads an instant in any common form: RFC 3339 and its variants (a slash or a point in the date, a blank for
 // the T, no seconds, a decimal comma, an offset without a colon, UTC or GMT for a zone, none for UTC, AM and PM), Go's
 // time.String, ctime and the like, or unix time in seconds, milliseconds, microseconds or nanoseconds of the years 2001
-// to 2100. Another name of a zone is not read: it stands for several.
+// to 2100. Another name of a zone is not read: it is ambiguous.
 func Instant(text string, order Order) (t time.Time, form Form) {
 	text = strings.TrimSpace(text)
 	if text == "" || len(text) > 96 {
@@ -299,7 +299,7 @@ func numericDate(text string, order Order) (t time.Time, form Form) {
 	return date.Add(since - offset), Text
 }
 
-// TimeOfDay reads a time like 14:05, 14:05:06.789 or 02:05:06 PM as what has passed since midnight.
+// TimeOfDay reads a time like 14:05, 14:05:06.789 or 02:05:06 PM as the time since midnight.
 func TimeOfDay(text string) (since time.Duration, ok bool) {
 	since, offset, ok := timeOfDay(strings.TrimSpace(text))
 	return since, ok && offset == 0

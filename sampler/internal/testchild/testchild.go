@@ -1,4 +1,4 @@
-// Package testchild runs the test program again as a process of its own that does what it is told line by line. Only
+// Package testchild runs the test program again as a process of its own that executes commands, line by line. Only
 // tests use it.
 package testchild
 
@@ -74,9 +74,9 @@ func (c *Child) Do(t testing.TB, order string) string {
 	return ""
 }
 
-// Serve does what the child is told, until its input ends: gc, open 50 files, grow by 64 MiB, start 20 threads, spin
-// for 100 ms, become a bare program without descriptors, or one of the test's own orders. In an ordinary run it skips
-// the test.
+// Serve executes the commands for the child, until its input ends: gc, open 50 files, grow by 64 MiB, start 20 threads,
+// spin for 100 ms, become a bare program without descriptors, or one of the test's own orders. In an ordinary run it
+// skips the test.
 func Serve(t *testing.T, own map[string]func(t *testing.T) (answer string)) {
 	if os.Getenv(childEnv) == "" {
 		t.Skip("runs in a child process")
@@ -105,7 +105,7 @@ func Serve(t *testing.T, own map[string]func(t *testing.T) (answer string)) {
 			}
 			kept = append(kept, b)
 		case "threads":
-			for range 20 { // some of them take a thread that stands idle
+			for range 20 { // some of them use an idle thread
 				started := make(chan struct{})
 				go func() {
 					runtime.LockOSThread()

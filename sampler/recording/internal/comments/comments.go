@@ -1,5 +1,4 @@
-// Package comments reads what the lines of a recording say that begin with #, in recordings of our own and in tables of
-// others.
+// Package comments reads the lines of a recording that begin with #, in recordings of our own and in tables of others.
 package comments
 
 import (
@@ -46,8 +45,8 @@ type Notes struct {
 	stamps   scan.Times
 }
 
-// Parse reads a line that begins with #; hasSamples says whether samples stand before it. Notes of unknown meaning
-// are ignored, what is wrong with others is reported to fault.
+// Parse reads a line that begins with #; hasSamples says whether samples come before it. Notes of unknown meaning are
+// ignored, what is wrong with others is reported to fault.
 func (n *Notes) Parse(line []byte, hasSamples bool, fault func(format string, args ...any)) {
 	if version, ok := bytes.CutPrefix(line, []byte(Prefix)); ok {
 		if string(bytes.TrimSpace(version)) != Version {

@@ -24,7 +24,7 @@ const (
 	minLevel = 8
 )
 
-// Doubtful reports whether a value has to be shown to stands; for most it costs one comparison.
+// Doubtful reports whether a value has to be checked by stands; for most it costs one comparison.
 func (p *Placeholder) Doubtful(v float64) bool {
 	if v < 0 {
 		return p.last >= minLevel || !p.read

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// FarAhead is how far a time may be ahead of the one before it without a look at those after it: a wrong stamp must
+	// FarAhead is how far a time may be ahead of the one before it without checking those after it: a wrong stamp must
 	// not cost all that is behind it.
 	FarAhead = int64(24 * time.Hour)
 	// LongAgo is how far the first times must be before the others to be taken for those of a clock that was not set
 	// yet.
 	LongAgo = int64(60 * 24 * time.Hour)
-	// LookedAt is how many times after one that is far ahead tell whether it is wrong.
+	// Lookahead is how many times after one that is far ahead decide whether it is wrong.
 	Lookahead = 256
 	// Before OwnUnset the first times of a recording of our own are those of a clock that was not set yet, where the
 	// others are after ownSet; in other files they may be AnyTime.
@@ -31,9 +31,9 @@ var (
 	errLongAgo  = errors.New("long before the times after it: skipped")
 )
 
-// WrongStamp tells why a time cannot be right, by the one before it, if there is any, and the next ones. A time is far
-// ahead where the clock comes back. The first ones are long ago where few of them, before some instant, stand before a
-// gap as there is none other. A clock that is set for good goes on.
+// WrongStamp returns why a time cannot be right, by the one before it, if there is any, and the next ones. A time is
+// far ahead where the clock comes back. The first ones are long ago where few of them, before some instant, stand
+// before a gap as there is none other. A clock that is set for good goes on.
 func WrongStamp(any bool, last, at int64, next []int64, unset int64) error {
 	if any && at-last <= FarAhead {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// namedFormat is one that is known and not read, by what stands in its first lines, with the way out.
+// namedFormat is a known format that is not read, recognized by its first lines, with the way out.
 type namedFormat struct {
 	form         *regexp.Regexp
 	what, wayOut string
 }
 
-// named are those that look like others which are read.
+// named are those that resemble formats which are read.
 var named = []namedFormat{
 	{regexp.MustCompile(`^\s*Processes: \d+ total`), "listings of top of macOS",
 		"write date and ps instead: date -Is; ps -axo pid,rss,comm"},
@@ -102,7 +102,7 @@ var sqlDump = regexp.MustCompile(`(?i)^-- (?:MySQL|MariaDB) dump|^/\*M?!|^INSERT
 // end: the names of a type of sample and of its unit, by number.
 var pprofHead = regexp.MustCompile(`^Z?[\x04-\x06]\x08[\x01-\x7f]{1,2}\x10`)
 
-// spreadsheet is what stands in the first entries of a spreadsheet that is packed, or ends its name.
+// spreadsheet matches the first entries of a packed spreadsheet, or the end of its name.
 var spreadsheet = regexp.MustCompile(`\[Content_Types\]\.xml|xl/` +
 	`|opendocument\.spreadsheet|(?i:\.(?:xls[xmb]|ods|numbers)$)`)
 

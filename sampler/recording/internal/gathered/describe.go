@@ -76,14 +76,14 @@ func (p *Process) describe(g *File) {
 	}
 }
 
-// reportsUse reports whether a column that is judged tells what is used of that of which another is what is left.
+// reportsUse reports whether a judged column is what is used where another is what is left of the same.
 func reportsUse(left, used *Column) bool {
 	return used.Resource.Unjudged == "" &&
 		unjudged.UsedBeside(left.header, used.header, left.Resource.Unit == "bytes", used.Resource.Unit == "bytes")
 }
 
-// describeRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be
-// of something else.
+// describeRemainders names columns of what is left where no judged column has what is used: an "ok" beside it would be
+// about something else.
 func (p *Process) describeRemainders(g *File) {
 	var alone []string
 	for _, c := range p.Columns {
@@ -102,8 +102,8 @@ func (p *Process) describeRemainders(g *File) {
 // isLeftOver is why what is left is not judged.
 const isLeftOver = "what is left, not what is used"
 
-// describeCache sets page cache aside where memory of another kind stands beside it, as in what free, sar and cgroups
-// tell: it fills what is free and gives way.
+// describeCache sets page cache aside where there is memory of another kind beside it, as in the output of free, sar
+// and cgroups: it fills free memory and gives way.
 func (p *Process) describeCache(g *File) {
 	var caches []*Column
 	memory, resident, working := false, false, false

@@ -1,4 +1,4 @@
-// Package gathered holds what was read of a file: series of values by process, and what is said of them. Readers of all
+// Package gathered holds what was read of a file: series of values by process, and their descriptions. Readers of all
 // formats fill it; what each column is is described once all of it is there.
 package gathered
 
@@ -36,7 +36,7 @@ type Column struct {
 	header   string // as the file names it
 	Resource sampler.Resource
 	declared kind
-	series   string // what tells it from others of its metric, as in {state="idle"}; "" where nothing has to
+	series   string // what distinguishes it from others of its metric, as in {state="idle"}; "" where nothing has to
 	Rank     int    // of two columns that are readings of one resource the lower one counts
 	Points   []point
 	Sorted   bool
@@ -70,7 +70,7 @@ func (l *limit) moves() bool {
 
 // Process is what a file holds of one process.
 type Process struct {
-	Name    string // what tells it from the others, as in "pid 4242"; "" if it is the only one
+	Name    string // what distinguishes it from the others, as in "pid 4242"; "" if it is the only one
 	Columns []*Column
 	byName  map[string]*Column
 	Starts  Column        // its start times, in unix seconds
@@ -89,7 +89,7 @@ type File struct {
 	name      string // of the file
 	Bounds    *input.Bounds
 	Format    string // as in "a table with tabs"
-	By        string // what tells the processes apart, as in "pid"
+	By        string // what distinguishes the processes, as in "pid"
 	Processes []*Process
 	ByName    map[string]*Process
 	Values    bool // whether values are counted, not rows
@@ -106,7 +106,7 @@ type File struct {
 	input.FaultLog
 }
 
-// Aside is what a file holds and nobody judges.
+// Aside is what a file holds and is not judged.
 type Aside struct{ What, Why string }
 
 // New returns a file of a format that holds nothing yet.
@@ -259,7 +259,7 @@ func (g *File) Finish() error {
 	return nil
 }
 
-// Bounded says where not all of a file was read, and why; and what the lines were that nobody could read.
+// Bounded records where not all of a file was read, and why, and the faults of lines that could not be read.
 func (g *File) Bounded(t *input.Text) {
 	var limits []error
 	if t.Stopped != "" {
@@ -394,7 +394,7 @@ func (p *Process) updateCeilings(t int64) {
 	}
 }
 
-// Unread tells, once, of something in the file that was not read or judged though a leak may show there alone.
+// Unread records, once, something in the file that was not read or judged though a leak may show only there.
 func (g *File) Unread(format string, args ...any) {
 	what := fmt.Sprintf(format, args...)
 	if g.isUnread[what] {

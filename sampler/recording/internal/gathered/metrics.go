@@ -10,7 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
-// identity are the labels that tell processes apart, the general before the special.
+// identity are the labels that distinguish processes, the general before the special.
 var identity = []string{
 	"cluster", "node", "host", "hostname", "namespace", "job", "service", "app", "pod", "pod_name", "container",
 	"container_name", "instance",
@@ -169,7 +169,7 @@ func (m *Metrics) declared(name string) string {
 	return ""
 }
 
-// partOf says what a series is a part of that is no amount by itself.
+// partOf returns what a series is a part of that is not an amount by itself.
 func (m *Metrics) partOf(line *promtext.Line) string {
 	switch m.declared(string(line.Name)) {
 	case "histogram", "gaugehistogram":

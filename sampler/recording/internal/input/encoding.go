@@ -15,7 +15,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// Unpack unzips and decodes a text, and looks at its beginning. below is what in reads from, past its buffer. The error
+// Unpack unzips and decodes a text, and reads its beginning. below is what in reads from, past its buffer. The error
 // says what is wrong with the packing.
 func Unpack(src io.Reader) (in *bufio.Reader, below io.Reader, head []byte, err error) {
 	in, below = bufio.NewReaderSize(src, BlockSize), src

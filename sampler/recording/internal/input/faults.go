@@ -22,7 +22,7 @@ func (f *FaultLog) Fault(line int, format string, args ...any) {
 	f.Explain(line, format, args...)
 }
 
-// Explain says what is wrong with a line, unless that was said of many already. It counts nothing.
+// Explain records what is wrong with a line, unless the same was recorded of many already. It counts nothing.
 func (f *FaultLog) Explain(line int, format string, args ...any) {
 	f.Errs = f.run.Add(f.Errs, KindOf(format, args), line, func() error {
 		for i := range args {
@@ -61,7 +61,7 @@ func (f *lineFaults) Error() string {
 // Unwrap returns what is wrong with the first.
 func (f *lineFaults) Unwrap() error { return f.error }
 
-// Lines returns of how many lines this is said.
+// Lines returns how many lines have this fault.
 func (f *lineFaults) Lines() int { return f.n }
 
 // KindOf returns what faults of one kind have in common: how they are worded, and the errors behind them.

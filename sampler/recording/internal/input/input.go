@@ -1,5 +1,5 @@
 // Package input is how a file comes: unpacked, decoded and line by line, within bounds, with the faults of its lines.
-// What a line says is not known here.
+// What a line means is not known here.
 package input
 
 import (
@@ -32,9 +32,9 @@ var DefaultBounds = Bounds{Cells: 5_000_000, Values: 16_000_000, Series: 20_000,
 	Columns: MaxForeign + len(sampler.Resources()) + 1,
 	Limits:  1000, Item: 16 << 20}
 
-// Options say what a text does not.
+// Options are what a text does not say itself.
 type Options struct {
-	By       string        // the columns, parted by commas, that tell processes apart; "" to find them
+	By       string        // the columns, separated by commas, that distinguish processes; "" to find them
 	Interval time.Duration // between two rows, samples or scrapes that have no times; 0 = not known
 }
 
@@ -53,7 +53,7 @@ type Text struct {
 	FaultLog
 }
 
-// New returns the text that in yields, and looks at its beginning. name stands for the file in errors.
+// New returns the text that in yields, and reads its beginning. Errors call the file name.
 func New(ctx context.Context, in *bufio.Reader, name string, b Bounds) (*Text, error) {
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
 		if _, err := in.Discard(3); err != nil {
@@ -100,7 +100,7 @@ func (t *Text) Lines() iter.Seq2[int, []byte] {
 	}
 }
 
-// readLine reads a line with its end. Of one that is too long it keeps just as much as tells that it is.
+// readLine reads a line with its end. Of one that is too long it keeps just enough to detect that.
 func (t *Text) readLine() ([]byte, error) {
 	line, err := t.In.ReadSlice('\n')
 	if err != bufio.ErrBufferFull {
@@ -144,7 +144,7 @@ func Cause(err error) error {
 	return err
 }
 
-// Bytes: how much is read at once and looked at to recognize a file, and how long a line may be.
+// Bytes: how much is read at once to recognize a file, and how long a line may be.
 const (
 	BlockSize = 256 << 10
 	MaxLine   = 1 << 20

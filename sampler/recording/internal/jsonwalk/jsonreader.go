@@ -25,7 +25,7 @@ type jsonSource struct {
 	t      *input.Text
 	dec    *json.Decoder
 	read   int64
-	breaks []int64 // offsets of the ends of lines from the last one asked for on
+	breaks []int64 // offsets of the ends of lines from the last requested one on
 	line   int
 }
 
@@ -64,7 +64,7 @@ func (r *Reader) Here() int {
 	return s.line
 }
 
-// ErrShape says that a list or an object does not stand where one is needed.
+// ErrShape says that there is no list or object where one is needed.
 var ErrShape = errors.New("JSON with values of another kind than this format has")
 
 // Open takes the beginning of a list or object.
@@ -141,7 +141,7 @@ func (r *Reader) Cells() ([]string, error) {
 // ErrStopped ends a walk at a bound.
 var ErrStopped = errors.New("a limit was reached")
 
-// Skip takes a value that nobody needs.
+// Skip skips a value.
 func (r *Reader) Skip() error {
 	for depth := 0; ; {
 		token, err := r.Token()
@@ -190,7 +190,7 @@ type Outline struct {
 	Split   string          // the name of a list of lists
 }
 
-// OutlineOf looks at the beginning of a text, which is not empty.
+// OutlineOf reads the beginning of a text, which is not empty.
 func OutlineOf(head []byte) Outline {
 	o := Outline{Keys: map[string]bool{}, Lists: true}
 	head = bytes.TrimLeft(head, " \t\r\n")
@@ -235,7 +235,7 @@ func (o *Outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 			if err != nil {
 				return false
 			}
-			if depth < 3 { // names further down are never asked for, and long where the text is hostile
+			if depth < 3 { // names further down are never needed, and may be long in a hostile text
 				name += fmt.Sprint(key)
 				o.Keys[name] = true
 				name += "."

@@ -1,5 +1,5 @@
-// Package naming knows what the name of a column says: of time, of a process, of a unit. Only words are looked at here,
-// never values.
+// Package naming knows what the name of a column means: a time, a process, a unit. Only words are examined here, never
+// values.
 package naming
 
 import (
@@ -50,26 +50,26 @@ var (
 	idWords = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
 )
 
-// totalRows are what stands in the place of the time in a row that sums up the others.
+// totalRows are what a row that sums up the others has in place of a time.
 var totalRows = []string{
 	"total", "totals", "grand total", "sum", "summe", "gesamt", "average", "avg", "mean", "durchschnitt", "mittelwert",
 	"mittel", "max", "maximum", "min", "minimum", "median", "count", "moyenne", "somme",
 	"promedio", "media", "итого", "среднее", "合計", "平均", "总计", "合计", "평균", "합계",
 }
 
-// IsTotal reports whether a cell in the place of a time says that its row sums up others.
+// IsTotal reports whether a cell in place of a time shows that its row sums up others.
 func IsTotal(cell string) bool {
 	return slices.Contains(totalRows, strings.ToLower(strings.Trim(cell, " :*=-")))
 }
 
-// IsStart reports whether a column tells when the process began.
+// IsStart reports whether a column is the start time of the process.
 func IsStart(name string) bool {
 	return HasWord(name, startWords...) && (HasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") ||
 		len(Words(name)) == 1) && !HasWord(name, "created")
 }
 
-// ElapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
-// none of elapsed time.
+// ElapsedUnit returns the unit of a column of elapsed times, by its name. named is false where the name is none of
+// elapsed time.
 func ElapsedUnit(name string) (unit time.Duration, named bool) {
 	rest := 0
 	for _, w := range Words(name) {
@@ -116,7 +116,7 @@ func NumbersProcesses(name string) bool {
 	}, list[len(list)-1])
 }
 
-// KeyRank orders columns by how well their name tells processes apart.
+// KeyRank orders columns by how well their names identify processes.
 func KeyRank(name string) int {
 	for i, list := range [][]string{
 		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"},

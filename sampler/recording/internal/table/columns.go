@@ -13,7 +13,7 @@ import (
 // reading is a column that is read.
 type reading struct {
 	name   string
-	series string // tells it from an earlier column of the same name
+	series string // distinguishes it from an earlier column of the same name
 	factor float64
 	unit   string
 }
@@ -87,7 +87,7 @@ func knowRuntimes(s *Sheet) {
 	}
 }
 
-// knowCloudWatch names the statistics of a metric of CloudWatch by the metric, which stands beside them.
+// knowCloudWatch names the statistics of a CloudWatch metric by the metric, which is in the column beside them.
 func knowCloudWatch(s *Sheet, shapes []shape) {
 	label := slices.Index(s.Header, "Label")
 	if label < 0 || !shapes[label].constant || shapes[label].numeric() {

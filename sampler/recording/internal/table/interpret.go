@@ -14,7 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
-// Interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
+// Interpret makes recordings of a sheet: it finds the time, separates processes and gives each column its unit.
 func (s *Sheet) Interpret(in *input.Text, o input.Options) (*gathered.File, error) {
 	g := gathered.New(in, s.Format)
 	g.Rows, g.Left = len(s.Rows), s.Left
@@ -87,7 +87,7 @@ func (s *Sheet) Interpret(in *input.Text, o input.Options) (*gathered.File, erro
 	return g, g.Finish()
 }
 
-// InterpretAfter interprets a sheet whose lines had faults, which are told before those of its rows.
+// InterpretAfter interprets a sheet whose lines had faults, which come before those of its rows.
 func (s *Sheet) InterpretAfter(faults *input.FaultLog, in *input.Text, o input.Options) (*gathered.File, error) {
 	g, err := s.Interpret(in, o)
 	if g != nil {
@@ -174,7 +174,7 @@ func (s *Sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 // withoutZone is how a time of day ends that has no zone.
 var withoutZone = regexp.MustCompile(`(?:^|[^+-])\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?\s*(?:[aApP]\.?[mM]\.?)?$`)
 
-// isSetBack reports whether rows are of an hour that stands twice, as in local time each autumn: they go back by an
+// isSetBack reports whether rows are of an hour that occurs twice, as in local time each autumn: they go back by an
 // hour from where the row before them left off, and the row after them goes on from there.
 func (s *Sheet) isSetBack(line *timeline, times []int64, first, last int) bool {
 	column := line.column
@@ -227,7 +227,7 @@ type role uint8
 const (
 	isReading role = iota
 	isTime
-	isProcess // tells the processes apart
+	isProcess // distinguishes the processes
 	isMetric  // names what the value of its row is
 	isStarted // when the process began
 	isAge     // how long ago it began, in seconds
@@ -235,7 +235,7 @@ const (
 	isLeft    // no reading
 )
 
-// assign says what each column is.
+// assign decides what each column is.
 func (s *Sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *timeline, times []int64,
 	o input.Options) ([]role,
 	error) {
@@ -439,7 +439,7 @@ func (s *Sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []r
 	}
 }
 
-// processName returns what a row says of its process.
+// processName returns the process of a row.
 func (s *Sheet) processName(roles []role, row int) string {
 	var parts []string
 	for col := range roles {

@@ -17,14 +17,14 @@ type noteLog struct {
 	states []noted
 }
 
-// noted is what the notes say from a row on.
+// noted is what the notes have from a row on.
 type noted struct {
 	row    int
 	start  time.Time
 	levels []sampler.Ceiling
 }
 
-// Read reads a note that stands before a row.
+// Read reads a note before a row.
 func (n *noteLog) Read(line []byte, number, row int) {
 	start, levels := n.Start, slices.Clone(n.Levels)
 	n.Parse(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })

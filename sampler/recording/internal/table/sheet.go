@@ -1,4 +1,4 @@
-// Package table makes series of a table, whatever form it was written in: it finds the time, tells processes apart, and
+// Package table makes series of a table, whatever form it was written in: it finds the time, separates processes, and
 // gives each column its unit.
 package table
 
@@ -22,8 +22,8 @@ type Sheet struct {
 	Commas scan.Commas
 	points []bool // by column: whether a point parts thousands
 	Comma  bool   // whether some cell has a decimal comma
-	// Bases tells the factor on the values of a column and the unit that they then have, where the format and not the
-	// header says so.
+	// Bases returns the factor on the values of a column and the unit that they then have, where these come from the
+	// format, not the header.
 	Bases map[string]Base
 	// epoch, if not zero, is what elapsed times count from.
 	epoch time.Time
@@ -31,7 +31,7 @@ type Sheet struct {
 	Ignore  map[string]string
 	Dates   scan.Order
 	Notes   noteLog
-	Counted bool // whether the times are those of listings so far apart as was said
+	Counted bool // whether the times are those of listings at the given interval
 	Left    int  // columns that were not read, because there are too many
 }
 
@@ -224,7 +224,7 @@ func (s *Sheet) HasRoom(t *input.Text, width int) bool {
 	return width <= t.Bounds.Columns && len(s.Rows)*(width+overhead) < t.Bounds.Cells
 }
 
-// ignore leaves a column out, and tells why where a reason is given.
+// ignore leaves a column out, and records why where a reason is given.
 func (s *Sheet) ignore(name, why string) {
 	if s.Ignore == nil {
 		s.Ignore = map[string]string{}

@@ -11,7 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
-// metricWords name the column of a long table that says what each value is.
+// metricWords name the column of a long table that has the name of each value.
 var metricWords = []string{"metric", "measurement", "field", "variable", "counter", "series", "key", "item"}
 
 // metricColumn finds the column that names what the value of its row is: beside it stands one column of values.
@@ -60,7 +60,7 @@ func splitBy(s *Sheet, g *gathered.File, roles []role, by string) error {
 	return nil
 }
 
-// split finds the columns that tell processes apart: with them no time stands twice. Columns of text and identifiers
+// split finds the columns that distinguish processes: with them no time occurs twice. Columns of text and identifiers
 // that do not are left out.
 func splitProcesses(s *Sheet, g *gathered.File, shapes []shape, roles []role, texts, ids []int, times []int64) error {
 	keys := append(slices.Clone(ids), texts...)
@@ -120,7 +120,7 @@ func splitProcesses(s *Sheet, g *gathered.File, shapes []shape, roles []role, te
 	return nil
 }
 
-// numbered returns the columns of whole numbers, few of them, whose name says that they number processes.
+// numbered returns the columns of whole numbers, few of them, whose names show that they number processes.
 func numbered(s *Sheet, shapes []shape, roles []role) (cols []int) {
 	const few = 256
 	for col := range shapes {
@@ -166,7 +166,7 @@ func calms(s *Sheet, shapes []shape, roles []role, key int) bool {
 	return false
 }
 
-// keyOf returns what the key columns say in a row, with what names the metric.
+// keyOf returns the values of the key columns in a row, with the name of the metric.
 func keyOf(s *Sheet, roles []role, key []int, row int) string {
 	var b strings.Builder
 	for _, col := range key {
@@ -179,7 +179,7 @@ func keyOf(s *Sheet, roles []role, key []int, row int) string {
 	return b.String()
 }
 
-// unique reports whether no time stands twice under one key, but for a few.
+// unique reports whether no time occurs twice under one key, except for a few.
 func unique(s *Sheet, roles []role, key []int, times []int64) bool {
 	type at struct {
 		t   int64
@@ -197,7 +197,7 @@ func unique(s *Sheet, roles []role, key []int, times []int64) bool {
 	return twice <= len(times)/50
 }
 
-// sharedTimes reports whether times stand several times.
+// sharedTimes reports whether times occur several times.
 func sharedTimes(s *Sheet, times []int64) bool {
 	seen := make(map[int64]bool, len(times))
 	for _, t := range times {
@@ -206,7 +206,7 @@ func sharedTimes(s *Sheet, times []int64) bool {
 	return len(seen) < len(times)*3/4
 }
 
-// distinguishing returns the fewest columns under which no time stands twice, nil if there are none.
+// distinguishing returns the fewest columns under which no time occurs twice, nil if there are none.
 func distinguishing(s *Sheet, roles []role, keys []int, times []int64) []int {
 	for _, a := range keys {
 		if unique(s, roles, []int{a}, times) {

@@ -23,7 +23,7 @@ type timeline struct {
 	at             func(row int) (t int64, ok bool)
 }
 
-// sameTime reports whether a column says once more when each row is of, if in another zone.
+// sameTime reports whether a column repeats the time of each row, possibly in another zone.
 func sameTime(s *Sheet, col int, times []int64) bool {
 	const quarter = 15 * time.Minute // of which offsets of zones are made
 	apart, rows := time.Duration(0), 0
@@ -43,7 +43,7 @@ func sameTime(s *Sheet, col int, times []int64) bool {
 	return rows > 1
 }
 
-// findTime finds the column of the time, or says why there is none.
+// findTime finds the column of the time, or returns why there is none.
 func findTime(s *Sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
 	best, bestScore := -1, 0
 	for col := range shapes {
@@ -242,7 +242,7 @@ func passedColumn(s *Sheet) int {
 	return -1
 }
 
-// noTime refuses a sheet without times, and says what stands in their place.
+// noTime refuses a sheet without times, and reports what it has in their place.
 func noTime(s *Sheet, g *gathered.File) error {
 	for col := range s.Width() {
 		text := s.firstCell(col)
@@ -306,7 +306,7 @@ func elapsed(s *Sheet, col int, unit time.Duration) *timeline {
 	}}
 }
 
-// CountsSeconds says what was assumed of a column of the time that has no unit and no dates.
+// CountsSeconds records what was assumed of a column of the time that has no unit and no dates.
 func CountsSeconds(name string) string {
 	return name + " is taken for seconds: call it time_min or time_h if it counts those"
 }

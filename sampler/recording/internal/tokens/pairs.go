@@ -19,11 +19,11 @@ var spaced = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)(?: = |: )(-?\d[\d.]*(?
 var tight = regexp.MustCompile(
 	`(?:^|\s)([A-Za-z_][A-Za-z0-9_.-]*):(-?\d[\d.]*(?:[KMGTkmgt](?:i?[Bb])?|%)?)(?:[\s,;]|$)`)
 
-// phrase is a number at the end of a part of a line, and what stands before it.
+// phrase is a number at the end of a part of a line, and the text before it.
 var phrase = regexp.MustCompile(`^(?:.*[-:\]] ?)?([A-Za-z][A-Za-z _().%]*?)[\s:=]+(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]| ` +
 	`?%)?)\.?$`)
 
-// statement is what stands before the only number of a line that says what something is.
+// statement is the text before the only number of a line that states a value.
 var statement = regexp.MustCompile(` (?:is|was|now|at):? -?\d`)
 
 // statsd is a gauge as it is sent to a StatsD: api.rss:1234|g.
@@ -73,7 +73,7 @@ func Values(line string) (pairs [][2]string) {
 	return pairs
 }
 
-// lastWords returns the last words of what stands before a number, without what only binds them.
+// lastWords returns the last words before a number, without conjunctions.
 func lastWords(text string) string {
 	text = strings.TrimRight(text, ":= ")
 	text = text[strings.LastIndexByte(text, ':')+1:]

@@ -36,7 +36,7 @@ var (
 	heldWords = []string{"buffer", "buffers", "buffered", "queue", "queues", "queued", "pending", "backlog", "inflight",
 		"outstanding", "unsent", "unread", "unacked", "cache", "cached", "window", "pool", "ring", "retained", "held",
 		"memory", "mem", "heap"}
-	// besideEvents may stand beside these in the name of a counter.
+	// besideEvents may be beside these in the name of a counter.
 	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of",
 		"nb", "gc", "all", "served", "handled", "processed"}
 	// kernelCounts are what names of the counters of Linux begin with.
@@ -137,14 +137,14 @@ func countsOfKernel(name string) bool {
 	return false
 }
 
-// IsCounter reports whether the name of a column says that it counts, where nothing is declared of it.
+// IsCounter reports whether the name of a column shows that it is a counter, where nothing is declared about it.
 func IsCounter(name string) bool {
 	return name != sampler.CPUSeconds && (isCPUTime(name) || countsEvents(name) || countsTraffic(name) ||
 		countsOfKernel(name))
 }
 
-// counting are the fields that only count, of what runtimes tell of themselves: none of them falls, and no name says
-// so. Each is known by a field that stands beside them.
+// counting are the fields of runtimes' own statistics that are counters: none of them falls, and no name shows it. Each
+// is recognized by a field beside them.
 var counting = []struct {
 	by     string
 	fields []string
@@ -161,7 +161,7 @@ var counting = []struct {
 
 var goCounts = []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}
 
-// RuntimeCounters returns which of the names of columns are counters that a runtime tells of itself.
+// RuntimeCounters returns which of the names of columns are counters of a runtime's own statistics.
 func RuntimeCounters(names []string) (all []string) {
 	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
 	for _, c := range counting {
@@ -177,7 +177,7 @@ func RuntimeCounters(names []string) (all []string) {
 	return all
 }
 
-// tallied are the counters of servers, of which no name says so. Each is known by a name that stands beside them.
+// tallied are the counters of servers whose names do not show it. Each is recognized by a name beside them.
 var tallied = []struct {
 	by     string
 	fields []string

@@ -27,7 +27,7 @@ func IsCache(header string) bool {
 	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
 }
 
-// leftWords say that a column is what is left.
+// leftWords mark a column as what is left.
 var leftWords = []string{
 	"free", "available", "avail", "remaining", "remainder", "left", "freeable", "memfree", "memavailable",
 	"swapfree", "kbmemfree", "kbavail", "frei", "freier", "freie", "freies", "verfügbar",

@@ -71,7 +71,7 @@ func readDstat(t *input.Text, o input.Options) (*gathered.File, error) {
 	return s.Interpret(t, o)
 }
 
-// nameDstat makes the header of the two lines of names: a group stands over the first of its columns.
+// nameDstat makes the header from the two lines of names: a group is named above the first of its columns.
 func nameDstat(s *table.Sheet, groups, names []string) {
 	group := ""
 	for i, name := range names {

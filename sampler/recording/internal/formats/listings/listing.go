@@ -25,7 +25,7 @@ type listing struct {
 	cells    func(line string) []string
 	bases    map[string]table.Base
 	ignore   map[string]string
-	known    [][]string // headers of rows that stand without one, told apart by their number of cells
+	known    [][]string // headers of rows without one, distinguished by their number of cells
 	// plain makes a line of the listing of one that is written otherwise, "" of one that is no part of it; may be nil.
 	plain  func(line string) string
 	wayOut string // where there are no times; "" for the usual one
@@ -42,7 +42,7 @@ func (l *listing) recognizes(start []byte) bool {
 	})
 }
 
-// headerless returns the header of a row that stands without one, nil if it is none that is known.
+// headerless returns the header of a row without one, nil if it is not known.
 func (l *listing) headerless(line string) []string {
 	cells := l.cells(line)
 	for _, header := range l.known {

@@ -115,7 +115,7 @@ func sadfName(item json.RawMessage) string {
 	return name
 }
 
-// sadfUnit is what has to be said of the sizes of memory: they are in kilobytes.
+// sadfUnit is the unit of sizes of memory: kilobytes.
 func sadfUnit(section, key string) string {
 	counted := strings.Contains(key, "percent") || strings.Contains(key, "huge") || strings.Contains(key, "/") ||
 		strings.HasSuffix(key, "-kb")

@@ -14,7 +14,7 @@ import (
 // Top is the output of top -b.
 var Top = gathered.Format{Recognizes: isTop, Read: topListing.read}
 
-// topListing is top -b. The time in its first line has no date, so that one has to stand before it.
+// topListing is top -b. The time in its first line has no date, so one has to come before it.
 var topListing = listing{
 	format: "listings of top",
 	isHeader: func(line string) bool {

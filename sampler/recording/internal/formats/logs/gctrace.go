@@ -66,7 +66,7 @@ func readGCTrace(t *input.Text, o input.Options) (*gathered.File, error) {
 	return s.Interpret(t, o)
 }
 
-// oneProcess refuses collections of several processes that only tell what has passed since each of them began.
+// oneProcess refuses collections of several processes that only have the time elapsed since each of them started.
 func oneProcess(s *table.Sheet, t *input.Text) error {
 	last := 0.0
 	for i := range s.Rows {

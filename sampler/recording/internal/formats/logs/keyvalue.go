@@ -17,7 +17,7 @@ import (
 // KeyValues is a log of names and values.
 var KeyValues = gathered.Format{Recognizes: isPairs, Read: readKeyValues}
 
-// stampWithin is an instant that stands behind something else, as the priority of syslog, a level or the name of a pod.
+// stampWithin is an instant behind something else, as the priority of syslog, a level or the name of a pod.
 var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ` +
 	`]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)
 

@@ -59,7 +59,7 @@ type (
 	}
 )
 
-// identity are attributes of resources that tell processes apart, and the labels that they are here; others say the
+// identity are attributes of resources that distinguish processes, and the labels that they are here; others say the
 // same of each, or what the telemetry was made with.
 var identity = map[string]string{
 	"k8s.cluster.name": "cluster", "k8s.node.name": "node", "host.name": "host", "k8s.namespace.name": "namespace",

@@ -45,7 +45,7 @@ func isLineProtocol(start []byte) bool {
 	return false
 }
 
-// isDDL reports whether a line is a statement that stands before the points of an export.
+// isDDL reports whether a line is a statement before the points of an export.
 func isDDL(line []byte) bool { return bytes.HasPrefix(line, []byte("CREATE DATABASE ")) }
 
 // readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
@@ -150,7 +150,7 @@ func parsePoint(line []byte) (p influxPoint, err error) {
 			p.fields = append(p.fields, influxField{string(key), v})
 		}
 	}
-	// Seconds and milliseconds are written too: the magnitude tells them apart.
+	// Seconds and milliseconds are written too: the magnitude distinguishes them.
 	stamp, err := dec.TimeBytes()
 	if err != nil {
 		return p, errNoPoint

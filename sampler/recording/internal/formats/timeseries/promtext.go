@@ -40,7 +40,7 @@ func looksLikeMetrics(text []byte) bool {
 }
 
 // readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of
-// scrapes: each metric that comes again begins the next, and how far apart they are has to be said.
+// scrapes: each metric that comes again begins the next, and their distance has to be given.
 func readMetrics(in *input.Text, o input.Options) (*gathered.File, error) {
 	m := gathered.NewMetrics(in, promTextFormat)
 	var (
@@ -49,7 +49,7 @@ func readMetrics(in *input.Text, o input.Options) (*gathered.File, error) {
 		seen          = map[string]bool{}
 		scrape        int
 		stamped, bare bool  // whether the first value has a timestamp, or none
-		at            int64 // of the date that stands before a scrape
+		at            int64 // of the date before a scrape
 	)
 	for number, raw := range in.Lines() {
 		raw = bytes.TrimSpace(raw)
