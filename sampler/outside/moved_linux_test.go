@@ -72,7 +72,7 @@ func TestSearchedOnceMore(t *testing.T) {
 				of[b.At] = of[b.At] || slices.Contains(strings.Fields(test.functions), f.Function)
 			}
 		}
-		target := o.target.Apart(o.memory)
+		target := o.target.Clone(o.memory)
 		h := &hiding{
 			truth: o.memory, spans: target.Places[goruntime.HeapSymbol] + target.Layout.Spans, times: test.times,
 			hidden: variables[test.hidden],

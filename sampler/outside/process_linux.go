@@ -78,7 +78,7 @@ func Open(pid int) (*Process, error) {
 		return nil, err
 	case errors.Is(err, procmem.ErrNoRight):
 		return nil, fmt.Errorf("process %d: %w: %s", pid, procmem.ErrNoRight,
-			procmem.CallerOf(live.ProcRoot, pid).WhatGivesIt(pid))
+			procmem.CallerOf(live.ProcRoot, pid).Remedy(pid))
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -133,7 +133,7 @@ func open(pid int) (p *Process, err error) {
 	opened.heap.Target, opened.target.Table.Main, opened.text = opened.target, opened.module, opened.target.Table.Text
 	for range startTries {
 		if err = opened.target.Verify(); err == nil {
-			opened.sampled = opened.target.Apart(opened.memory.Apart())
+			opened.sampled = opened.target.Clone(opened.memory.Clone())
 			return opened, nil
 		}
 		time.Sleep(startPause)

@@ -66,18 +66,18 @@ func cutLast(s, separator string) (before, after string, found bool) {
 func stemsOf(files []string) map[string]string {
 	stems := make(map[string]string)
 	for depth := 1; ; depth++ {
-		var taken []string
+		var used []string
 		deeper := false
 		for _, file := range files {
 			stem, whole := stemOf(file, depth)
-			if slices.Contains(taken, strings.ToLower(stem)) {
+			if slices.Contains(used, strings.ToLower(stem)) {
 				deeper = deeper || !whole
-				for i := 2; slices.Contains(taken, strings.ToLower(stem)); i++ {
+				for i := 2; slices.Contains(used, strings.ToLower(stem)); i++ {
 					stem, _ = stemOf(file, depth)
 					stem = fmt.Sprintf("%s-%d", stem, i)
 				}
 			}
-			taken = append(taken, strings.ToLower(stem))
+			used = append(used, strings.ToLower(stem))
 			stems[file] = stem
 		}
 		if !deeper {
@@ -118,17 +118,17 @@ func plainName(name, also string) string {
 
 // Add writes the pictures of a result while it has its charts.
 func (p *Pictures) Add(result *replay.Result) {
-	var taken []string
+	var used []string
 	for i := range result.Resources {
 		c := &result.Resources[i]
 		if c.Chart == nil || !shown(result, c) {
 			continue
 		}
 		name := plainName(c.Resource.Name, "")
-		for k := 2; slices.Contains(taken, strings.ToLower(name)); k++ {
+		for k := 2; slices.Contains(used, strings.ToLower(name)); k++ {
 			name = fmt.Sprintf("%s-%d", plainName(c.Resource.Name, ""), k)
 		}
-		taken = append(taken, strings.ToLower(name))
+		used = append(used, strings.ToLower(name))
 		e := entryOf(result, c)
 		chart := e.chart(c.Chart, p.zone)
 		if err := p.write(&chart, p.stems[result.File]+"."+name+extension); err != nil {

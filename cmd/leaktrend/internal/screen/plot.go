@@ -148,8 +148,8 @@ func (p *canvas) times(gutter, area, rows int, from, to, since time.Time) {
 	if to.Sub(from) > 24*time.Hour {
 		layout = "Jan 2 15:04"
 	}
-	begin, end := from.Local().Format(layout), to.Local().Format(layout+" MST")
-	p.text(gutter, rows+1, begin, axis)
+	start, end := from.Local().Format(layout), to.Local().Format(layout+" MST")
+	p.text(gutter, rows+1, start, axis)
 	p.text(gutter+area-utf8.RuneCountInString(end), rows+1, end, axis)
 	if since.IsZero() || since.Before(from) || !since.Before(to) {
 		return
@@ -158,7 +158,7 @@ func (p *canvas) times(gutter, area, rows int, from, to, since time.Time) {
 	p.text(x, rows, "▲", course)
 	label := "since " + since.Local().Format("15:04:05")
 	left := x - len(label)/2
-	if left > gutter+len(begin) && left+len(label) < gutter+area-len(end) {
+	if left > gutter+len(start) && left+len(label) < gutter+area-len(end) {
 		p.text(left, rows+1, label, course)
 	}
 }

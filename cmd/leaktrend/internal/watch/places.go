@@ -114,20 +114,20 @@ type places struct {
 // claim returns the place of a process that began: the one in whose state it runs, else a free one of its executable in
 // which its command line was the latest, else the first free one, else a new one.
 func (all *places) claim(process *source.Process) *place {
-	name, command, taken := Executable(process), commandOf(process), map[int]bool{}
+	name, command, used := Executable(process), commandOf(process), map[int]bool{}
 	var free []*place
 	for _, p := range all.all {
 		switch {
 		case p.executable != name:
 		case p.inUse:
-			taken[p.number] = true
+			used[p.number] = true
 		default:
-			taken[p.number] = true
+			used[p.number] = true
 			free = append(free, p)
 		}
 	}
 	if len(free) == 0 {
-		p := &place{executable: name, number: all.next(process, taken)}
+		p := &place{executable: name, number: all.next(process, used)}
 		all.all, free = append(all.all, p), []*place{p}
 	}
 	best := slices.MaxFunc(free, func(a, b *place) int {
@@ -145,17 +145,17 @@ func (p *place) fits(command string) int {
 }
 
 // next returns the number of a new place for a process.
-func (all *places) next(process *source.Process, taken map[int]bool) int {
+func (all *places) next(process *source.Process, used map[int]bool) int {
 	if all.known != nil {
 		for number, start := range all.known(Executable(process)) {
-			if !taken[number] && engine.SameProcess(start, process.Started()) &&
+			if !used[number] && engine.SameProcess(start, process.Started()) &&
 				engine.SameProcess(process.Started(), start) {
 				return number
 			}
 		}
 	}
 	number := 1
-	for taken[number] {
+	for used[number] {
 		number++
 	}
 	return number

@@ -61,7 +61,7 @@ func Open(abbrev, info, text []byte, more map[string][]byte) (d Info, err error)
 			d, err = Info{}, fmt.Errorf("debug information: %v", r)
 		}
 	}()
-	if !isUsual(abbrev, info) {
+	if !isPlausible(abbrev, info) {
 		return Info{}, ErrOdd
 	}
 	for _, all := range [][]byte{text, more[".debug_line_str"]} {
@@ -85,9 +85,9 @@ func Open(abbrev, info, text []byte, more map[string][]byte) (d Info, err error)
 	return Info{data: data, info: info, spent: new(spent)}, nil
 }
 
-// isUsual reports whether the parts of a program and the forms of their entries are as many as a program may have:
+// isPlausible reports whether the parts of a program and the forms of their entries are as many as a program may have:
 // package debug/dwarf takes memory for each of them, however many the file has.
-func isUsual(abbrev, info []byte) bool {
+func isPlausible(abbrev, info []byte) bool {
 	tables := make(map[uint64]bool)
 	forms := 0
 	for units := 0; len(info) > 0; units++ {

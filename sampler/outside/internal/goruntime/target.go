@@ -33,9 +33,9 @@ type Target struct {
 var ErrTorn = errors.New("what was read is inconsistent: the process kept changing it")
 
 var (
-	errNoList    = errors.New("its list of goroutines was not found")
-	errNotReady  = errors.New("its goroutines could not be read")
-	errOtherForm = errors.New("its goroutines do not have the layout that is known for this release")
+	errNoList   = errors.New("its list of goroutines was not found")
+	errNotReady = errors.New("its goroutines could not be read")
+	errLayout   = errors.New("its goroutines do not have the layout that is known for this release")
 )
 
 // New finds the runtime in the memory of a process that runs the program of a file, built by a version of Go.
@@ -74,10 +74,10 @@ func New(r procmem.Reader, file io.ReaderAt, entry uint64, version string) (*Tar
 	return t, nil
 }
 
-// Apart returns the same target for another goroutine: it shares nothing that changes.
-func (t *Target) Apart(r procmem.Reader) *Target {
+// Clone returns the same target for another goroutine: it shares nothing that changes.
+func (t *Target) Clone(r procmem.Reader) *Target {
 	c := *t
-	c.Reader, c.Table, c.one, c.system = r, t.Table.Apart(), nil, make(map[uint64]bool)
+	c.Reader, c.Table, c.one, c.system = r, t.Table.Clone(), nil, make(map[uint64]bool)
 	return &c
 }
 
@@ -113,7 +113,7 @@ func (t *Target) Verify() error {
 		}
 	}
 	if whole == 0 || odd > whole {
-		return errOtherForm
+		return errLayout
 	}
 	return nil
 }
@@ -136,12 +136,12 @@ func (t *Target) Number(variable Variable, offset uint64, size int) (value uint6
 		return 0, false
 	}
 	var b [8]byte
-	ok = t.ReadSome(at+offset, b[:size])
+	ok = t.ReadAt(at+offset, b[:size])
 	return binary.LittleEndian.Uint64(b[:]), ok
 }
 
-// ReadSome reads a place of the memory; false where not all of it can be read.
-func (t *Target) ReadSome(at uint64, to []byte) bool {
+// ReadAt reads a place of the memory; false where not all of it can be read.
+func (t *Target) ReadAt(at uint64, to []byte) bool {
 	if t.one == nil {
 		t.one = new([1]procmem.Part)
 	}

@@ -98,7 +98,7 @@ func arenasOf(t *Target, at, count uint64) (all [][2]uint64, ok bool) {
 		return nil, false
 	}
 	list := make([]byte, 8*count)
-	if !t.ReadSome(at, list) {
+	if !t.ReadAt(at, list) {
 		return nil, false
 	}
 	offset := uint64(0)

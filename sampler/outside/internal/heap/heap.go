@@ -52,7 +52,7 @@ func (h *Profile) AddBuckets(ctx context.Context) bool {
 		}
 		seen[at] = true
 		need := l.Bucket + l.Record
-		if !h.ReadSome(at, block[:need]) {
+		if !h.ReadAt(at, block[:need]) {
 			return false
 		}
 		count := binary.LittleEndian.Uint64(block[l.BucketFrames:])
@@ -63,7 +63,7 @@ func (h *Profile) AddBuckets(ctx context.Context) bool {
 		if full := need + 8*count; full > uint64(len(block)) {
 			block = make([]byte, full)
 		}
-		if !h.ReadSome(at, block[:l.Bucket+8*count]) {
+		if !h.ReadAt(at, block[:l.Bucket+8*count]) {
 			return false
 		}
 		b := Bucket{At: at, record: at + l.Bucket + 8*count, size: binary.LittleEndian.Uint64(block[l.BucketSize:])}

@@ -49,7 +49,7 @@ type Span struct {
 func ReadSpans(ctx context.Context, t *goruntime.Target) (all Spans, ok bool) {
 	l := &t.Layout
 	var head [16]byte
-	if at := t.Places[goruntime.HeapSymbol]; at == 0 || !t.ReadSome(at+l.Spans, head[:]) {
+	if at := t.Places[goruntime.HeapSymbol]; at == 0 || !t.ReadAt(at+l.Spans, head[:]) {
 		return nil, false
 	}
 	first, n := binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint64(head[8:])
@@ -57,7 +57,7 @@ func ReadSpans(ctx context.Context, t *goruntime.Target) (all Spans, ok bool) {
 		return nil, false
 	}
 	list := make([]byte, 8*n)
-	if !t.ReadSome(first, list) {
+	if !t.ReadAt(first, list) {
 		return nil, false
 	}
 	all = make(Spans, 0, n)
@@ -146,7 +146,7 @@ func (all Spans) ReadSpecials(ctx context.Context, t *goruntime.Target, of map[u
 		t.Reader.Gather(parts)
 		for i, one := range some {
 			b := parts[i].To
-			if !parts[i].Read && !t.ReadSome(one.at, b[:l.Special]) { // the last of a mapping
+			if !parts[i].Read && !t.ReadAt(one.at, b[:l.Special]) { // the last of a mapping
 				continue // its list has changed meanwhile
 			}
 			offset := binary.LittleEndian.Uint64(b[l.SpecialOffset:])

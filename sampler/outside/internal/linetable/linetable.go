@@ -180,10 +180,10 @@ func (t *Table) Bounds(i uint64) (entry, end uint64, name uint32, ok bool) {
 	return entry, end, binary.LittleEndian.Uint32(head[funcNameAt:]), true
 }
 
-// Apart returns the same table for another goroutine: it shares nothing that changes.
-func (t *Table) Apart() *Table {
+// Clone returns the same table for another goroutine: it shares nothing that changes.
+func (t *Table) Clone() *Table {
 	c := *t
-	c.Image, c.steps, c.Places, c.placesSize = t.Image.Apart(), make(map[uint64]step), make(map[uint64]Place), 0
+	c.Image, c.steps, c.Places, c.placesSize = t.Image.Clone(), make(map[uint64]step), make(map[uint64]Place), 0
 	return &c
 }
 

@@ -43,7 +43,7 @@ func TestTableIsNotLookedForWithoutEnd(t *testing.T) {
 			File: file, Elf: new(elf.File), Work: 1 << 16,
 			Segments: []objfile.Segment{{At: objfile.PageSize, End: 1 << 46}},
 		}
-		if at, ok := findTable(m); ok || !m.Tired() {
+		if at, ok := findTable(m); ok || !m.Exhausted() {
 			t.Errorf("%s: %#x, %v", name, at, ok)
 		}
 	}
@@ -57,7 +57,7 @@ func TestTablesAreBounded(t *testing.T) {
 		Work:     1000,
 	}
 	table := &Table{Image: m, tables: span{objfile.PageSize - 1, maxTable}, quantum: 1}
-	if value, ok := table.value(1, 0, 1000); ok || !m.Tired() {
+	if value, ok := table.value(1, 0, 1000); ok || !m.Exhausted() {
 		t.Errorf("%d, %v with %d of the work left", value, ok, m.Work)
 	}
 	m.ResetWork()

@@ -29,7 +29,7 @@ func findTable(m *objfile.Image) (uint64, bool) {
 		if s.Executable {
 			continue
 		}
-		for at := (s.At + 7) &^ 7; at+8 <= s.End && !m.Tired(); at += 8 {
+		for at := (s.At + 7) &^ 7; at+8 <= s.End && !m.Exhausted(); at += 8 {
 			if isTable(m, at) {
 				return at, true
 			}

@@ -177,7 +177,7 @@ func (n *Names) nameless() []pointer {
 	block := make([]byte, min(procmem.Chunk, n.Module.DataEnd-n.Module.Data+8))
 	for from := n.Module.Data &^ 7; from < n.Module.DataEnd; from += procmem.Chunk {
 		b := block[:min(procmem.Chunk, n.Module.DataEnd-from)]
-		if !n.ReadSome(from, b) {
+		if !n.ReadAt(from, b) {
 			continue
 		}
 		for i := 0; i+8 <= len(b); i += 8 {
@@ -265,7 +265,7 @@ func packageOf(name string) string {
 // Entries counts what a map, slice or channel holds; -1 where that is unknown. Maps and channels begin with the number.
 func (n *Names) Entries(kind string, at uint64) int64 {
 	var words [16]byte
-	if !n.ReadSome(at, words[:]) {
+	if !n.ReadAt(at, words[:]) {
 		return -1
 	}
 	count := binary.LittleEndian.Uint64(words[8:])
@@ -273,7 +273,7 @@ func (n *Names) Entries(kind string, at uint64) int64 {
 	case strings.HasPrefix(kind, "[]"):
 	case strings.HasPrefix(kind, "map["), strings.HasPrefix(kind, "chan "):
 		var head [8]byte
-		if !n.ReadSome(binary.LittleEndian.Uint64(words[:]), head[:]) {
+		if !n.ReadAt(binary.LittleEndian.Uint64(words[:]), head[:]) {
 			return -1
 		}
 		count = binary.LittleEndian.Uint64(head[:])
@@ -307,7 +307,7 @@ func (n *Names) readDebugInfo() {
 // Word reads a word of the memory; 0 where it cannot be read.
 func (n *Names) Word(at uint64) uint64 {
 	var b [8]byte
-	if !n.ReadSome(at, b[:]) {
+	if !n.ReadAt(at, b[:]) {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(b[:])

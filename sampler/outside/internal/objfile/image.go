@@ -34,8 +34,8 @@ type Image struct {
 	Work     int               // that may still be done
 }
 
-// Apart returns the same image for another goroutine: it shares nothing that changes.
-func (m *Image) Apart() *Image {
+// Clone returns the same image for another goroutine: it shares nothing that changes.
+func (m *Image) Clone() *Image {
 	c := *m
 	c.pages = nil
 	return &c
@@ -47,8 +47,8 @@ func (m *Image) Forget() { m.pages = nil }
 // ResetWork allows as much work again, for another purpose.
 func (m *Image) ResetWork() { m.Work = MaxWork }
 
-// Tired reports whether all work was done that may be: nothing more is read then.
-func (m *Image) Tired() bool { return m.Work <= 0 }
+// Exhausted reports whether all work was done that may be: nothing more is read then.
+func (m *Image) Exhausted() bool { return m.Work <= 0 }
 
 // Segment is a part of a program that is loaded from its file.
 type Segment struct {

@@ -61,9 +61,9 @@ func leadOfClosure(n *names.Closures, step *Step, closure, next *graph.Node, pla
 // held is the variable of a function that has what a root points to.
 type held struct {
 	debuginfo.Local
-	in    uint64 // byte of it that points
-	start uint64 // its address, or what it would be
-	apart bool   // it is not on the stack as it is in memory
+	in        uint64 // byte of it that points
+	start     uint64 // its address, or what it would be
+	scattered bool   // it is not on the stack as it is in memory
 }
 
 // variableOf returns the variable of the reported function in which a goroutine has an object.
@@ -79,7 +79,7 @@ func variableOf(n *names.Names, b *goruntime.Batch, r *graph.Root, function stri
 			v.Of = 0
 		}
 		size, known := n.Debug.SizeOf(v.Of)
-		v.apart = !known || !v.IsComplete(size)
+		v.scattered = !known || !v.IsComplete(size)
 		return v, true
 	}
 	return v, false

@@ -194,7 +194,7 @@ func (s Tracer) references(ctx context.Context, ways [][]*graph.Node) map[link]u
 			ctx.Err() == nil; from += procmem.Chunk {
 			b := s.Block[:min(procmem.Chunk, end-from)]
 			read += uint64(len(b))
-			if !s.ReadSome(from, b) {
+			if !s.ReadAt(from, b) {
 				continue
 			}
 			for i := 0; i+8 <= len(b); i += 8 {
@@ -233,7 +233,8 @@ func (s Tracer) describe(way []*graph.Node, places map[link]uint64) path {
 		add(Step{Entries: -1})
 		if held, ok := variableOf(s.Names, s.Batch, r, s.At.Function); ok {
 			p.steps[0].Name, p.steps[0].Type = names.Shown(held.Name), names.Shown(s.Debug.NameOf(held.Of))
-			v = s.lead(&p.steps[0], view{kind: held.Of, start: held.start, apart: held.apart}, held.start+held.in)
+			v = s.lead(&p.steps[0], view{kind: held.Of, start: held.start, scattered: held.scattered},
+				held.start+held.in)
 			if name, ok := strings.CutPrefix(p.steps[0].Name, debuginfo.ByReference); ok {
 				p.steps[0].Name, p.steps[0].Type = name, strings.TrimPrefix(p.steps[0].Type, "*")
 			}

@@ -14,16 +14,16 @@ import (
 
 // view is what is known of an object: its type, and what the way to it says.
 type view struct {
-	kind    dwarf.Offset // of its type; 0 where that is not known
-	start   uint64       // address of the first one of that type
-	array   bool         // there may be several, one after the other
-	inside  bool         // it is a part of a container, and no step of its own
-	entered bool         // no reference shows yet that it leads through the entries of the container
-	element dwarf.Offset // type of what is in the channel that it is a part of
-	label   string       // the name of its type where debug information has none
-	closure bool
-	apart   bool             // only the word that points is where it would be, as a processor may have the others
-	code    *linetable.Frame // of a closure
+	kind      dwarf.Offset // of its type; 0 where that is not known
+	start     uint64       // address of the first one of that type
+	array     bool         // there may be several, one after the other
+	inside    bool         // it is a part of a container, and no step of its own
+	entered   bool         // no reference shows yet that it leads through the entries of the container
+	element   dwarf.Offset // type of what is in the channel that it is a part of
+	label     string       // the name of its type where debug information has none
+	closure   bool
+	scattered bool             // only the word that points is where it would be, as a processor may have the others
+	code      *linetable.Frame // of a closure
 }
 
 const anyEntry = "[…]" // how a reference leads through the entries of a container
@@ -107,18 +107,18 @@ func (s Tracer) resolve(v view, n *graph.Node) view {
 // follower follows a reference in what is seen to what it leads to.
 type follower struct {
 	*names.Names
-	step    *Step
-	quiet   bool // in the inside of a container
-	entered bool
-	element dwarf.Offset
-	target  uint64
-	apart   bool
+	step      *Step
+	quiet     bool // in the inside of a container
+	entered   bool
+	element   dwarf.Offset
+	target    uint64
+	scattered bool
 }
 
 // lead adds to a step the reference at a place in its object, and returns the view of the object that it leads to.
 func (s Tracer) lead(step *Step, v view, place uint64) view {
 	t := follower{Names: s.Names, step: step, entered: v.entered, element: v.element, target: s.Word(place),
-		apart: v.apart}
+		scattered: v.scattered}
 	t.quiet = v.inside && (v.kind == 0 || isInside(t.Debug.NameOf(v.kind)))
 	at := v.start
 	size, ok := t.Debug.SizeOf(v.kind)
@@ -152,7 +152,7 @@ func (t *follower) enter(kind string, at uint64) {
 		t.append("")
 	}
 	if t.step.Container == "" {
-		if t.step.Container = names.Shown(kind); !t.apart || !strings.HasPrefix(kind, "[]") {
+		if t.step.Container = names.Shown(kind); !t.scattered || !strings.HasPrefix(kind, "[]") {
 			t.step.Entries = t.Entries(kind, at)
 		}
 	}
@@ -179,7 +179,7 @@ func (t *follower) unknown() view {
 
 // guess follows a reference from an object of unknown type: the value of an interface has its type beside it.
 func (t *follower) guess(place uint64) view {
-	if t.apart {
+	if t.scattered {
 		return t.unknown()
 	}
 	return t.valueOf(t.Word(place-8), place)
@@ -293,7 +293,7 @@ func (t *follower) inInterface(name string, at, place uint64) view {
 	if name == "runtime.iface" && kind != 0 {
 		kind = t.Word(kind + 8) // of the table of its methods
 	}
-	if place != at+8 || t.apart {
+	if place != at+8 || t.scattered {
 		return t.unknown()
 	}
 	return t.valueOf(kind, place)

@@ -47,8 +47,8 @@ func Open(dir string, pid int) (*Memory, error) {
 	return &Memory{pid: pid, file: file, Slow: bits.UintSize < 64}, nil
 }
 
-// Apart returns what another goroutine may use meanwhile, until this one is closed.
-func (m *Memory) Apart() *Memory { return &Memory{pid: m.pid, file: m.file, Slow: m.Slow} }
+// Clone returns what another goroutine may use meanwhile, until this one is closed.
+func (m *Memory) Clone() *Memory { return &Memory{pid: m.pid, file: m.file, Slow: m.Slow} }
 
 // Same reports whether the process is still the one that was opened, and runs the program that it ran then: at a place
 // that it never gives back.
@@ -58,7 +58,7 @@ func (m *Memory) Same(place uint64) bool {
 	return n == 1 && (err == nil || errors.Is(err, io.EOF))
 }
 
-// Close ends the reading, also of what Apart has returned.
+// Close ends the reading, also of what Clone has returned.
 func (m *Memory) Close() error { return m.file.Close() }
 
 // Gather reads the parts by the fewest system calls: neighbours are read as one.

@@ -40,8 +40,8 @@ func CallerOf(root string, pid int) (c Caller) {
 	return c
 }
 
-// WhatGivesIt says what gives the right to read a process to one that lacks it.
-func (c Caller) WhatGivesIt(pid int) string {
+// Remedy says how to obtain the right to read a process.
+func (c Caller) Remedy(pid int) string {
 	asRoot := "run leaktrend as root, or with CAP_SYS_PTRACE"
 	if c.root {
 		asRoot = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or " +

@@ -41,7 +41,7 @@ func TestWhatGivesTheRight(t *testing.T) {
 			"SELinux do, or the process is in another user " +
 			"namespace: allow it there, or run leaktrend outside of containers"},
 	} {
-		if diff := cmp.Diff(test.want, test.caller.WhatGivesIt(7)); diff != "" {
+		if diff := cmp.Diff(test.want, test.caller.Remedy(7)); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", test.caller, diff)
 		}
 	}

@@ -39,7 +39,7 @@ type Roots struct {
 func (r *Roots) ReadTimers(of uint64, block []byte) {
 	l := &r.Layout
 	var head [16]byte
-	if l.Timers == 0 || l.Timer == 0 || !r.ReadSome(of+l.Timers+l.TimersHeap, head[:]) {
+	if l.Timers == 0 || l.Timer == 0 || !r.ReadAt(of+l.Timers+l.TimersHeap, head[:]) {
 		return
 	}
 	each := uint64(8)
@@ -49,7 +49,7 @@ func (r *Roots) ReadTimers(of uint64, block []byte) {
 	at, n := binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint64(head[8:])
 	for n = min(n, maxTimers-uint64(len(r.Timers))); n > 0; {
 		b := block[:min(n, procmem.Chunk/each)*each]
-		if !r.ReadSome(at, b) {
+		if !r.ReadAt(at, b) {
 			return // the list has moved
 		}
 		at, n = at+uint64(len(b)), n-uint64(len(b))/each

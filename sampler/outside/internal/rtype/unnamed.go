@@ -34,7 +34,7 @@ type Unnamed struct {
 
 func (u Unnamed) word(at uint64) uint64 {
 	var b [8]byte
-	if !u.ReadSome(at, b[:]) {
+	if !u.ReadAt(at, b[:]) {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(b[:])
@@ -59,7 +59,7 @@ func (u Unnamed) headed(at uint64) (name string, size, first, room uint64) {
 // Of returns the type of the variable at an address, as far as its value shows it, and its entries; "" and -1 else.
 func (u Unnamed) Of(at uint64) (kind string, entries int64) {
 	var words [16]byte
-	if !u.ReadSome(at, words[:]) {
+	if !u.ReadAt(at, words[:]) {
 		return "", -1
 	}
 	to, length := binary.LittleEndian.Uint64(words[:]), binary.LittleEndian.Uint64(words[8:])
@@ -102,7 +102,7 @@ func (u Unnamed) inInterface(at uint64) string {
 func (u Unnamed) channel(at uint64) (kind string, entries int64) {
 	var b [channelTypeAt + 16]byte
 	h := u.Spans.Find(at)
-	if h == nil || (at-h.Start)%h.Element != 0 || h.Element < uint64(len(b)) || !u.ReadSome(at, b[:]) {
+	if h == nil || (at-h.Start)%h.Element != 0 || h.Element < uint64(len(b)) || !u.ReadAt(at, b[:]) {
 		return "", -1
 	}
 	word := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }

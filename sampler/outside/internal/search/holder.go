@@ -130,7 +130,7 @@ func (s *search) words(ctx context.Context, from, to uint64, visit func(place ui
 	for from < to && ctx.Err() == nil {
 		b := s.block[:min(procmem.Chunk, to-from)]
 		s.read += uint64(len(b))
-		if s.ReadSome(from, b) {
+		if s.ReadAt(from, b) {
 			for i := 0; i+8 <= len(b); i += 8 {
 				word := binary.LittleEndian.Uint64(b[i:])
 				if word < low || word >= high {
@@ -152,7 +152,7 @@ func (s *search) words(ctx context.Context, from, to uint64, visit func(place ui
 // timers. False where it is not known.
 func (s *search) readProcessors() bool {
 	var head [16]byte
-	if at := s.Places[goruntime.Processors]; at == 0 || !s.ReadSome(at, head[:]) {
+	if at := s.Places[goruntime.Processors]; at == 0 || !s.ReadAt(at, head[:]) {
 		return false
 	}
 	n := binary.LittleEndian.Uint64(head[8:])
@@ -160,7 +160,7 @@ func (s *search) readProcessors() bool {
 		return false
 	}
 	list := make([]byte, 8*n)
-	if !s.ReadSome(binary.LittleEndian.Uint64(head[:]), list) {
+	if !s.ReadAt(binary.LittleEndian.Uint64(head[:]), list) {
 		return false
 	}
 	for ; len(list) >= 8; list = list[8:] {

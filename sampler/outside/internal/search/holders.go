@@ -245,7 +245,7 @@ const reads = "github.com/mdzesseis/leaktrend/sampler/outside"
 // searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it
 // is in the call of the system that reads, and its stack is full of addresses that it has found.
 func (s *search) searches(g *goruntime.Goroutine) bool {
-	if g.State != goruntime.InSyscall || !s.ReadSome(g.SP, s.block[:g.High-g.SP]) {
+	if g.State != goruntime.InSyscall || !s.ReadAt(g.SP, s.block[:g.High-g.SP]) {
 		return false
 	}
 	s.unwind(g)
@@ -277,7 +277,7 @@ func (s *search) framesOf(pcs []uint64) (all []linetable.Frame) {
 // ownFrames returns where the frames of a stack start that are not the runtime's: the runtime's point to the scheduler,
 // which refers to everything.
 func (s *search) ownFrames(g *goruntime.Goroutine) uint64 {
-	if g.High-g.SP > linetable.MaxStack || !s.ReadSome(g.SP, s.block[:g.High-g.SP]) {
+	if g.High-g.SP > linetable.MaxStack || !s.ReadAt(g.SP, s.block[:g.High-g.SP]) {
 		return g.High
 	}
 	s.unwind(g)
