@@ -35,8 +35,8 @@ type (
 	// net/http.(*conn).serve, File, and Line, from 1, 0 where unknown.
 	Frame = linetable.Frame
 	// Seen counts what was read: Goroutines that there were, without the runtime's own, those of them that were
-	// Running, whose stacks are not known, and what was Torn: goroutines, or stacks of the heap, that did not hold
-	// together.
+	// Running, whose stacks are not known, and what was Torn: goroutines, or stacks of the heap, that were
+	// inconsistent.
 	Seen = goruntime.Seen
 	// Memory is what the runtime of a program knows of its memory, in bytes.
 	Memory = goruntime.Memory

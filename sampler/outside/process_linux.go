@@ -69,8 +69,8 @@ type Process struct {
 	next    time.Time // when the goroutines are counted again
 }
 
-// Open opens a process. The error wraps ErrNotGo where it runs no Go program, and else says what it lacks: the right to
-// read its memory, of which it wraps fs.ErrPermission, or a release of Go that is known.
+// Open opens a process. The error wraps ErrNotGo where it does not run a Go program, and fs.ErrPermission where its
+// memory may not be read; other errors say what is missing, as a known release of Go.
 func Open(pid int) (*Process, error) {
 	p, err := open(pid)
 	switch {
@@ -87,7 +87,7 @@ func Open(pid int) (*Process, error) {
 
 func open(pid int) (p *Process, err error) {
 	dir := filepath.Join(live.ProcRoot, strconv.Itoa(pid))
-	exe, err := os.Open(filepath.Join(dir, "exe")) // of its own container too
+	exe, err := os.Open(filepath.Join(dir, "exe")) // also in its own container
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, procmem.ErrNoRight

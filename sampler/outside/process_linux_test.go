@@ -93,7 +93,7 @@ func TestProgram(t *testing.T) {
 		t.Errorf("%d goroutines of %d; what they wait for (-want +got):\n%s", len(all), want.Number, d)
 	}
 
-	// What goes on meanwhile is dropped where it does not hold together. What stands still is not touched by it.
+	// What changes meanwhile is dropped where it is inconsistent. It does not affect what stands still.
 	before := withoutMain(want.Goroutines)
 	p.report(t, "busy")
 	for range 50 {

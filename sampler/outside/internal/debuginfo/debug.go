@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	MaxTypes      = 64      // types that are gone through from one to what it stands for
+	MaxTypes      = 64      // types that are followed from a name to what it names
 	maxFields     = 1 << 12 // of a struct
 	maxUnits      = 1 << 18 // parts of a program that are compiled by themselves
 	maxForms      = 1 << 20 // attributes of all forms of entries
@@ -36,13 +36,13 @@ type Info struct {
 	Ranges    [2]*Lists   // parts of functions
 }
 
-// spent is what was spent on reading entries.
+// spent is the effort of reading entries so far.
 type spent struct {
 	time  time.Duration
 	empty int // entries in a row that ended others: package debug/dwarf returns them for ever at some odd ends
 }
 
-// read reads what it can of some bytes.
+// read fills a buffer as far as it can, and adds the time that it took.
 func (s *spent) read(from io.Reader, to []byte) (int, error) {
 	start := time.Now()
 	defer func() { s.time += time.Since(start) }()
@@ -51,7 +51,7 @@ func (s *spent) read(from io.Reader, to []byte) (int, error) {
 
 func (s *spent) tooMuch() bool { return s.time > maxDebug || s.empty > maxEnds }
 
-// ErrOdd says that debug information is none that a compiler writes.
+// ErrOdd says that debug information is not as a compiler writes it.
 var ErrOdd = errors.New("debug information: malformed, or larger than any compiler writes it")
 
 // Open opens what the sections of a program have.
@@ -154,7 +154,7 @@ func (d Info) From(at dwarf.Offset) *dwarf.Reader {
 	return all
 }
 
-// Next reads an entry; false at the end, and where there was no more time for it.
+// Next reads an entry; false at the end, and when time has run out.
 func (d Info) Next(all *dwarf.Reader) (entry *dwarf.Entry, ok bool) {
 	if d.spent.tooMuch() {
 		return nil, false
@@ -248,7 +248,7 @@ func (d Info) index(from int, what []byte) int {
 	return bytes.Index(d.info[from:], what)
 }
 
-// entry reads what is at an offset.
+// entry reads the entry at an offset.
 func (d Info) entry(at dwarf.Offset) (*dwarf.Entry, bool) {
 	if d.data == nil {
 		return nil, false
@@ -261,7 +261,7 @@ type Type struct {
 	Tag    dwarf.Tag
 	Name   string       // in Go's words; "" where it has none
 	Size   uint64       // in bytes; 0 where unknown, as for types that only name another one
-	Of     dwarf.Offset // what it stands for, points to or has; 0 where nothing
+	Of     dwarf.Offset // the type that it names, points to or contains; 0 for none
 	Fields []Field
 }
 

@@ -55,7 +55,7 @@ func (d ClosureInfo) CapturedBy(name string, entry uint64) (all []Captured) {
 	return nil
 }
 
-// TypeNamed returns the type that a program gives a name; 0 where there is none, or several.
+// TypeNamed returns the type of a name; 0 where there is none, or several.
 func (d ClosureInfo) TypeNamed(name string) (found dwarf.Offset) {
 	for at, entry := range d.entriesWith([]byte(name+"\x00"), len(d.info)) {
 		if entry.Tag == dwarf.TagTypedef && entry.Val(dwarf.AttrName) == name {

@@ -10,7 +10,7 @@ import (
 
 // Attributes that Go adds to DWARF.
 const (
-	attrElement     = dwarf.Attr(0x2902) // of what is in it
+	attrElement     = dwarf.Attr(0x2902) // of the elements of a map, slice or channel
 	attrRuntimeType = dwarf.Attr(0x2904) // where the runtime describes it, from the first description on
 	// attrClosureOffset is of a variable of another function: where a closure has it, since Go 1.23.
 	attrClosureOffset = dwarf.Attr(0x2907)
@@ -48,7 +48,7 @@ func (d Info) RuntimeType(offset, size uint64) (found dwarf.Offset) {
 	return 0
 }
 
-// ElementOf returns the type of what is in one; 0 where that is not there.
+// ElementOf returns the element type of a map, slice or channel; 0 where it has none.
 func (d Info) ElementOf(at dwarf.Offset) dwarf.Offset {
 	entry, ok := d.entry(at)
 	if !ok {

@@ -12,7 +12,7 @@ const (
 	maxWindows = 16
 )
 
-// cursor reads what has no fixed form.
+// cursor reads fields of variable length.
 type cursor struct {
 	left   []byte
 	broken bool // it ended before
@@ -70,7 +70,7 @@ func (c *cursor) signed() int64 {
 	}
 }
 
-// Of a list since version 5: what is next in it, as for those of code alone; the others have one more before addresses.
+// Kinds of entries in a list since version 5, as in lists of ranges; lists of locations have one more before addresses.
 const (
 	listEnd       = 0
 	listBaseIndex = 1
@@ -143,7 +143,7 @@ func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located 
 	}
 }
 
-// Lists is a section that has lists, of which a part is kept: it may be larger than what is wanted of it by far, and
+// Lists is a section of lists, of which a window is kept: it may be far larger than the lists that are needed, and
 // packed.
 type Lists struct {
 	Open    func() io.Reader
@@ -155,7 +155,7 @@ type Lists struct {
 	windows int
 }
 
-// from returns what the section has from an offset on, as far as one list may go.
+// from returns the bytes of the section from an offset on, as many as one list may have.
 func (l *Lists) from(at uint64, spent *spent) []byte {
 	if end := l.at + uint64(len(l.window)); at >= l.at && at < end &&
 		(end-at >= minWindow || len(l.window) < listWindow) {

@@ -157,8 +157,8 @@ func (d FunctionInfo) originOf(entry *dwarf.Entry) (o origin) {
 	return o
 }
 
-// function returns the entry of the function at an address; 0 where there is none. Of one that is also inlined
-// elsewhere, what has its name is a description that others refer to.
+// function returns the entry of the function at an address; 0 where there is none. If the function is also inlined
+// elsewhere, its name is in an abstract entry that others refer to.
 func (d FunctionInfo) function(name string, entry uint64) dwarf.Offset {
 	for at, found := range d.entriesWith([]byte(name+"\x00"), len(d.info)) {
 		if found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrName) != name {

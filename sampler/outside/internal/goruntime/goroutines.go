@@ -234,7 +234,8 @@ func NewBatch(t *Target) *Batch {
 	}
 }
 
-// Read reads descriptors, then the stacks, and then the descriptors again: what has run meanwhile does not count.
+// Read reads descriptors, then the stacks, and then the descriptors again: goroutines that have run meanwhile do not
+// count.
 func (b *Batch) Read(at []uint64) {
 	l := &b.t.Layout
 	b.Goroutines = b.Goroutines[:0]
@@ -300,9 +301,9 @@ func (b *Batch) walk(size int) {
 	}
 }
 
-// Seen counts what was read.
+// Seen counts the goroutines and stacks that were read.
 type Seen struct {
 	Goroutines int // that there were, without the runtime's own
 	Running    int // of these: their stacks are not known
-	Torn       int // goroutines, or stacks of the heap, that did not hold together
+	Torn       int // goroutines, or stacks of the heap, that were inconsistent
 }

@@ -1,5 +1,5 @@
 // Package goruntime is the view of the runtime of a process: its variables, goroutines with their stacks, and counts of
-// its memory. All is read while the process runs on, and dropped where it does not hold together.
+// its memory. Everything is read while the process runs on, and dropped where it is inconsistent.
 package goruntime
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
-// Target is a process whose memory is read, and what is known of its program and its runtime.
+// Target is a process whose memory is read, with what is known about its program and its runtime.
 type Target struct {
 	Reader   procmem.Reader
 	Layout   releases.Layout
@@ -29,7 +29,7 @@ type Target struct {
 	system   map[uint64]bool     // by the function that a goroutine starts with: whether it is the runtime's own
 }
 
-// ErrTorn says that the process has changed what was read, too often.
+// ErrTorn says that the process changed the data too often while it was read.
 var ErrTorn = errors.New("what was read is inconsistent: the process kept changing it")
 
 var (
@@ -94,7 +94,7 @@ func debugged(m *objfile.Image) (map[string]uint64, error) {
 	return offsets, err
 }
 
-// Verify checks that the process is what it is taken for: that the stacks of goroutines end where they began.
+// Verify checks the assumptions about the process: that the stacks of goroutines end where they began.
 func (t *Target) Verify() error {
 	all, ok := t.List()
 	if !ok || len(all) == 0 {

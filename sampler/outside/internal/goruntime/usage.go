@@ -19,8 +19,8 @@ const (
 // Memory is what the runtime of a program knows of its memory, in bytes.
 type Memory struct {
 	Live float64 // by the latest collection
-	// Objects are what is live by the latest collection and what was allocated since, live or garbage; 0 where that is
-	// not known.
+	// Objects are the bytes live after the latest collection and those allocated since, live or garbage; 0 where
+	// unknown.
 	Objects float64
 	InUse   float64 // spans of the heap, with what is free in them
 	Free    float64 // freed, and not returned to the system
@@ -32,8 +32,8 @@ type Memory struct {
 	Arenas [][2]uint64
 }
 
-// MemoryOf reads what the runtime knows of its memory; ok is false where that is not known of this release, or does not
-// hold together.
+// MemoryOf reads what the runtime knows of its memory; ok is false where that is not known for this release, or the
+// counts are inconsistent.
 func MemoryOf(t *Target) (m Memory, ok bool) {
 	l := &t.Layout
 	numbers, heap, collector := t.Places[memoryNumbers], t.Places[HeapSymbol], t.Places[Pacer]

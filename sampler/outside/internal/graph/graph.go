@@ -66,7 +66,7 @@ func (n *Node) Nearest(rootOf func(*Node) *Root) *Root {
 	return nil
 }
 
-// Note adds a word of the same stack to what is known of a root.
+// Note adds a word of the same stack to a root.
 func (r *Root) Note(at linetable.Slot) {
 	if len(r.Slots) < maxSlots && !slices.Contains(r.Slots, at) {
 		r.Slots = append(r.Slots, at)

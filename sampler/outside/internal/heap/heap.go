@@ -29,13 +29,13 @@ type Profile struct {
 // Bucket is a stack that has allocated, as the runtime's memory profile keeps it. It is never given back.
 type Bucket struct {
 	At     uint64
-	record uint64            // where what was allocated is counted
+	record uint64            // address of the counts of allocations
 	size   uint64            // of one object, in bytes
 	Stack  []linetable.Frame // none where it is not certain, or those before it are too many
 }
 
-// AddBuckets reads the buckets that are new: the latest is the first of a list. Where the list does not hold together
-// nothing is added.
+// AddBuckets reads the buckets that are new: the latest is the first of a list. Where the list is inconsistent nothing
+// is added.
 func (h *Profile) AddBuckets(ctx context.Context) bool {
 	l := &h.Layout
 	first, ok := h.Number(goruntime.BucketSymbol, 0, 8)
@@ -106,7 +106,7 @@ func (h *Profile) Allocations(visit func(stack []linetable.Frame, count, size fl
 			}
 			word := func(at uint64) uint64 { return binary.LittleEndian.Uint64(now[at:]) }
 			allocs, frees := word(l.Allocs), word(l.Frees)
-			// All objects of a stack in the profile have one size: what is just being written does not fit.
+			// All objects of a stack in the profile have one size: counts that are just being written do not match it.
 			fits := frees <= allocs && allocs < 1<<40
 			if l.AllocBytes != l.FreeBytes {
 				fits = fits && word(l.AllocBytes) == allocs*b.size && word(l.FreeBytes) == frees*b.size

@@ -138,7 +138,7 @@ func (all Spans) ReadSpecials(ctx context.Context, t *goruntime.Target, of map[u
 			break
 		}
 		some := open
-		open = open[:0] // what is added lies behind what is read
+		open = open[:0] // additions never overtake the reading
 		parts = parts[:0]
 		for i, one := range some {
 			parts = append(parts, procmem.Part{At: one.at, To: block[uint64(i)*size:][:size]})

@@ -51,7 +51,7 @@ func decodeX86(code []byte) (i x86asm.Inst, err error) {
 
 const wordSize = 4 // bytes of an instruction of arm64
 
-// operandsARM follows the pages that registers are loaded with to the instructions that add what is in the page. The
+// operandsARM follows the pages that registers are loaded with to the instructions that add the offset in the page. The
 // recipes count what it finds, also where a register has been loaded with something else meanwhile.
 func operandsARM(c Code) []uint64 {
 	var all []uint64

@@ -16,7 +16,7 @@ const (
 	maxTable  = 1 << 20  // bytes of one of a function's tables
 	maxInline = 64       // functions that are inlined into each other
 	MaxKnown  = 1 << 16  // places of the code that are remembered...
-	maxPlaces = 64 << 20 // ...and bytes of what is at them
+	maxPlaces = 64 << 20 // ...and bytes of their frames
 )
 
 // What is in runtime._func, whose form is the same from Go 1.20 on.
@@ -41,7 +41,7 @@ const (
 	lineTableMark = 0xfffffff1 // since Go 1.20
 )
 
-// MethodValue ends the name of what is made to call a method.
+// MethodValue is the suffix of the name of a wrapper for a method value.
 const MethodValue = "-fm"
 
 // span is a part of the line table.
@@ -296,7 +296,7 @@ func (t *Table) At(pc uint64) ([]Frame, bool) {
 	return all, ok
 }
 
-// Place is what is known of an address.
+// Place is the known frames at an address.
 type Place struct {
 	Frames  []Frame
 	Certain bool

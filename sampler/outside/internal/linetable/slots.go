@@ -79,8 +79,8 @@ func (f *Frames) arguments(i int) uint64 {
 	return f.end(i)
 }
 
-// IsDead reports whether a place of a frame is none of those that the collector follows: what it points to is an object
-// that the function had to do with.
+// IsDead reports whether the collector does not follow a place of a frame: it points to an object that the function no
+// longer uses.
 func (f *Frames) IsDead(i int, place uint64) bool {
 	if i < 0 || f.injected(i) { // all of it counts
 		return false

@@ -12,7 +12,7 @@ type Walk uint8
 
 const (
 	Walked Walk = iota
-	CutOff      // what was read of the stack ends before
+	CutOff      // the bytes that were read end before the stack does
 	Broken      // it is no stack that holds together
 )
 

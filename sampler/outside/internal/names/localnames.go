@@ -44,7 +44,7 @@ func (n *Names) LocalAt(s linetable.Slot, function string) (found debuginfo.Loca
 			names = append(names, l.Name)
 		}
 	}
-	// What has a name of the compiler's own is none of the program's.
+	// Variables with names of the compiler's own are not the program's.
 	ok = len(names) == 1 && (fixed == 0 || fixed == 1 && others == 0) && found.Name != "" &&
 		!strings.HasPrefix(found.Name, ".") && !strings.Contains(found.Name, "~")
 	return found, in, ok

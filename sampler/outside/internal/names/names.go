@@ -125,7 +125,7 @@ func (n *Names) Owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 		}
 		return name, n.typeOf(name), from
 	}
-	// What a variable points to from the start has no name of its own.
+	// The initial target of a pointer variable has no name of its own.
 	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int {
 		return cmp.Compare(p.to, at)
 	})
@@ -151,7 +151,7 @@ func (n *Names) Owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	return name, of, p.to
 }
 
-// valueType returns the type of the value of a variable that is an interface; 0 where it is none, or that is not known.
+// valueType returns the dynamic type of a variable that is an interface; 0 where it is not an interface, or unknown.
 func (n *Names) valueType(of dwarf.Offset, at uint64) dwarf.Offset {
 	kind, _ := n.Debug.Plain(of)
 	description := n.Word(at)
@@ -246,7 +246,7 @@ func isContainer(name string) bool {
 		strings.HasPrefix(name, "runtime.") || strings.HasPrefix(name, "interface ")
 }
 
-// isForeign reports whether a type is of another package than a variable: what is in it is not the variable's business.
+// isForeign reports whether a type is of another package than a variable: its fields are then not named.
 func isForeign(kind, variable string) bool {
 	return !strings.HasPrefix(kind, "struct {") && packageOf(kind) != packageOf(variable)
 }

@@ -41,7 +41,7 @@ func (m *Image) Clone() *Image {
 	return &c
 }
 
-// Forget drops what was kept of the file.
+// Forget drops the cached pages of the file.
 func (m *Image) Forget() { m.pages = nil }
 
 // ResetWork allows as much work again, for another purpose.
@@ -58,7 +58,7 @@ type Segment struct {
 	Executable bool
 }
 
-// ErrNotELF says that a file is none of the programs that can be read.
+// ErrNotELF says that a file is not a program of a supported kind.
 var ErrNotELF = errors.New("the program's file is not a 64-bit Linux executable for amd64 or arm64")
 
 // Open reads the headers of a program. entry is where the process has its entry point.
@@ -119,7 +119,7 @@ func (m *Image) Read(at uint64, to []byte) bool {
 	return true
 }
 
-// ReadDirect is read for what is not needed again.
+// ReadDirect is Read without caching.
 func (m *Image) ReadDirect(at uint64, to []byte) bool {
 	for _, s := range m.Segments {
 		if at >= s.At && at < s.End && uint64(len(to)) <= s.End-at {

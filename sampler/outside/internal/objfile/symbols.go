@@ -172,7 +172,7 @@ func contents(s *elf.Section, pause func()) ([]byte, error) {
 	var data []byte
 	for from := s.Open(); uint64(len(data)) < s.Size; {
 		n := min(sectionChunk, s.Size-uint64(len(data)))
-		if uint64(cap(data)-len(data)) < n { // it grows as far as there is something
+		if uint64(cap(data)-len(data)) < n { // it grows only as data arrives
 			data = append(make([]byte, 0, min(s.Size, max(n, 4*uint64(len(data))))), data...)
 		}
 		if _, err := io.ReadFull(from, data[len(data):uint64(len(data))+n]); err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
 )
 
-// Step is one on the way from what keeps memory alive to that memory: first the holder, then objects.
-// What a map, slice or channel is made of is no step of its own.
+// Step is one on the way from what keeps memory alive to that memory: first the holder, then objects. The parts of a
+// map, slice or channel are not steps of their own.
 type Step struct {
 	// of the variable, or the function of a closure; "" for what else holds them, and other objects
 	Name      string
@@ -42,7 +42,7 @@ func (s *Step) sameAs(other *Step) bool {
 }
 
 const (
-	commonShare = .8 // of the objects that go through what is common to them
+	commonShare = .8 // share of the objects whose ways go through a common object
 	maxSteps    = 64 // of a way that is reported
 	maxWayBytes = 256 << 20
 )

@@ -17,9 +17,9 @@ type view struct {
 	kind      dwarf.Offset // of its type; 0 where that is not known
 	start     uint64       // address of the first one of that type
 	array     bool         // there may be several, one after the other
-	inside    bool         // it is a part of a container, and no step of its own
+	inside    bool         // it is a part of a container, not a step of its own
 	entered   bool         // no reference shows yet that it leads through the entries of the container
-	element   dwarf.Offset // type of what is in the channel that it is a part of
+	element   dwarf.Offset // element type of the channel that it is a part of
 	label     string       // the name of its type where debug information has none
 	closure   bool
 	scattered bool             // only the word that points is where it would be, as a processor may have the others
@@ -43,7 +43,7 @@ func isInside(name string) bool {
 	return false
 }
 
-// nameOf returns the type of what is seen; "" where it is not known.
+// nameOf returns the name of an object's type; "" where unknown.
 func (s Tracer) nameOf(v *view) string {
 	name := s.Debug.NameOf(v.kind)
 	switch {
@@ -104,7 +104,7 @@ func (s Tracer) resolve(v view, n *graph.Node) view {
 	return next
 }
 
-// follower follows a reference in what is seen to what it leads to.
+// follower follows a reference in an object to the next object.
 type follower struct {
 	*names.Names
 	step      *Step

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Caller is what decides on whether a process may be read, as far as it is known.
+// Caller is what is known of the rights that decide whether a process may be read.
 type Caller struct {
 	root    bool   // may lack capabilities nevertheless
 	capable bool   // has CAP_SYS_PTRACE

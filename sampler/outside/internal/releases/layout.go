@@ -169,8 +169,8 @@ func widthOf(name string) uint64 {
 	return 8
 }
 
-// isOptional reports whether what is read can do without: releases have it or have it not, a holder is named by it, or
-// it splits the memory by use.
+// isOptional reports whether an offset may be missing: some releases do not have it, or it is needed only to name
+// holders or to split the memory by use.
 func isOptional(name string) bool {
 	switch kind, field, _ := strings.Cut(name, "."); kind {
 	case "memRecord": // since Go 1.27 bytes are the number of objects times their size

@@ -147,7 +147,7 @@ func (r *Roots) timerCalls(timers []uint64) (calls []string) {
 	return calls
 }
 
-// functionAt names the function whose entry was read; "" where it is none.
+// functionAt names the function whose entry was read; "" where there is none.
 func (r *Roots) functionAt(entry procmem.Part) string {
 	if !entry.Read {
 		return ""

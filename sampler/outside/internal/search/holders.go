@@ -139,7 +139,7 @@ func searchOnce(ctx context.Context, t *goruntime.Target, of Wanted, pause func(
 	lost := float64(len(s.objects) - s.held(graph.Weak))
 	moved = lost > 0 && h.Share*float64(len(s.objects))+lost > float64(len(s.objects))/2
 	if hasNearest || !moved || ctx.Err() != nil {
-		return nearest, hasNearest, moved // also where there was no time for what is further away
+		return nearest, hasNearest, moved // also where there was no time to search further away
 	}
 	return s.holderOfRest(ctx), false, true
 }
@@ -242,8 +242,8 @@ func (s *search) fromStacks(ctx context.Context) {
 // reads is what the frames of a goroutine that looks through the memory have in common.
 const reads = "github.com/mdzesseis/leaktrend/sampler/outside"
 
-// searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it
-// is in the call of the system that reads, and its stack is full of addresses that it has found.
+// searches reports whether a goroutine is the one that searches the memory of its own process: it is read while it is
+// in the call of the system that reads, and its stack is full of addresses that it has found.
 func (s *search) searches(g *goruntime.Goroutine) bool {
 	if g.State != goruntime.InSyscall || !s.ReadAt(g.SP, s.block[:g.High-g.SP]) {
 		return false
@@ -441,8 +441,8 @@ func (s *search) holderFrames(r *graph.Root) []linetable.Frame {
 	return s.framesOf(r.PCs)
 }
 
-// settle makes what was found fit to be shown. A container that is the holder has the same number of entries everywhere
-// in the result, though it may have grown between two reads.
+// settle makes the result fit to be shown. A container that is the holder has the same number of entries everywhere in
+// the result, though it may have grown between two reads.
 func (h *Holder) settle() {
 	fit := func(all ...*string) {
 		for _, text := range all {

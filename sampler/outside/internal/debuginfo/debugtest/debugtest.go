@@ -69,8 +69,8 @@ func Words(all ...uint64) (b []byte) {
 	return b
 }
 
-// FunctionOf is a function that begins at 0, and what it has: a variable in a place of its own, one in a list, and two
-// of a block and of an inlined function that share a place, as they are never there together.
+// FunctionOf is a function that begins at 0, and what it has: a variable in a fixed place, one in a list, and two of a
+// block and of an inlined function that share a place, as they are never there together.
 func FunctionOf() []any {
 	return []any{
 		8, "main.f", Words(0),
