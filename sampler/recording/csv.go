@@ -159,9 +159,7 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 		return false
 	}
 	if !r.any || at-r.last > doubt.FarAhead {
-		for i := range r.cells { // the buffer moves
-			r.cells[i] = bytes.Clone(r.cells[i])
-		}
+		r.keepCells() // the buffer moves
 		cell = r.cells[r.timeColumn]
 		unset := doubt.AnyTime
 		if r.notes.V1 {
@@ -188,10 +186,11 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 			continue
 		}
 		if v <= 0 && r.positive[i] {
-			if r.gaps == nil {
-				r.gaps = map[string]int{}
-			}
-			r.gaps[name]++
+			r.gap(name)
+			continue
+		}
+		if r.judged[i] && r.doubts[i].Missed(v, func() []float64 { return r.nextValues(ctx, i) }) {
+			r.gap(name)
 			continue
 		}
 		if r.judged[i] && r.doubts[i].Stands(v) {
@@ -208,20 +207,46 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 	return true
 }
 
+// gap counts a value of 0 or less that is no reading.
+func (r *Reader) gap(name string) {
+	if r.gaps == nil {
+		r.gaps = map[string]int{}
+	}
+	r.gaps[name]++
+}
+
+// keepCells has the cells of the current row outlast a move of the buffer.
+func (r *Reader) keepCells() {
+	for i := range r.cells {
+		r.cells[i] = bytes.Clone(r.cells[i])
+	}
+}
+
+// nextValues returns the values of a column in the next rows, up to the first above 0.
+func (r *Reader) nextValues(ctx context.Context, column int) (values []float64) {
+	r.keepCells()
+	r.readAhead(ctx)
+	var cells [][]byte
+	for line := range bytes.Lines(r.buf[:r.full]) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if cells = tokens.SplitCSV(cells[:0], line); len(cells) <= column {
+			continue
+		}
+		if v, err := scan.Finite(cells[column]); err == nil {
+			if values = append(values, v); v > 0 {
+				break
+			}
+		}
+	}
+	return values
+}
+
 // nextTimes returns the times of the next rows. But for the first row it reads on where little is at hand, and it moves
 // what is: slices of the buffer are not valid any more.
 func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
-	const enough = 64 << 10
-	r.end = copy(r.buf, r.buf[r.pos:r.end])
-	r.full, r.pos = r.full-r.pos, 0
-	for r.any && r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
-		if r.read(ctx) != nil {
-			break
-		}
-	}
-	if i := bytes.LastIndexByte(r.buf[:r.end], '\n'); i >= 0 {
-		r.full = i + 1
-	}
+	r.readAhead(ctx)
 	var cells [][]byte
 	for line := range bytes.Lines(r.buf[:r.full]) {
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
@@ -294,6 +319,21 @@ func (r *Reader) readHeader(first bool) bool {
 	return true
 }
 
+// readAhead reads on where little is at hand, but for the first row, and moves the buffer to its beginning.
+func (r *Reader) readAhead(ctx context.Context) {
+	const enough = 64 << 10
+	r.end = copy(r.buf, r.buf[r.pos:r.end])
+	r.full, r.pos = r.full-r.pos, 0
+	for r.any && r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
+		if r.read(ctx) != nil {
+			break
+		}
+	}
+	if i := bytes.LastIndexByte(r.buf[:r.end], '\n'); i >= 0 {
+		r.full = i + 1
+	}
+}
+
 // describeColumns finds which columns have values that are not readings.
 func (r *Reader) describeColumns() {
 	r.positive, r.judged, r.doubts = make([]bool, len(r.columns)), make([]bool, len(r.columns)),
@@ -305,6 +345,7 @@ func (r *Reader) describeColumns() {
 	for i, name := range r.columns {
 		known, _ := sampler.Lookup(name)
 		r.positive[i], r.judged[i] = known.Positive, known.Unjudged == ""
+		r.doubts[i].AsRead, r.doubts[i].Size = r.notes.V1, doubt.HoldsMemory(name, known.Unit)
 		if name == "" || i <= input.DefaultBounds.Columns && r.isHad[name] {
 			continue
 		}

@@ -132,3 +132,44 @@ func readAll(t *testing.T, text string) (n int, first []error) {
 		}
 	}
 }
+
+// A file too large to be held is read as a small one: a failed reading in the middle of it is a gap, and a recording of
+// our own has what was judged.
+func TestFailedReadingsOfLargeFiles(t *testing.T) {
+	for _, test := range []struct {
+		head string
+		rows int
+		want int // zeros that are read
+	}{
+		{"time,connections\n", 100, 0},
+		{"time,connections\n", 20_000, 0},
+		{"# leaktrend recording v1\ntime,connections\n", 20_000, 2},
+	} {
+		var file strings.Builder
+		file.WriteString(test.head)
+		for i := range test.rows {
+			value := 60 + i*100/test.rows
+			if i == test.rows/2 || i == test.rows*2/3 {
+				value = 0
+			}
+			fmt.Fprintf(&file, "%d,%d\n", 1772409600+15*i, value)
+		}
+		r, err := NewReader(strings.NewReader(file.String()), "large.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s sampler.Sample
+		zeros, samples := 0, 0
+		for r.Sample(t.Context(), &s) == nil {
+			samples++
+			for _, reading := range s.Readings {
+				if reading.Value == 0 {
+					zeros++
+				}
+			}
+		}
+		if zeros != test.want || samples < test.rows-2 {
+			t.Errorf("%d rows: %d zeros of %d samples, want %d", test.rows, zeros, samples, test.want)
+		}
+	}
+}

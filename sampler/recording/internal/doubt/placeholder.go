@@ -3,15 +3,24 @@ package doubt
 import (
 	"math"
 	"slices"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // Placeholder finds, in one series in order of time, the values that are written down for a reading that failed: the
 // largest number of a width, a row of nines, or minus one. A series may reach such a number in truth, but it does not
 // multiply for two readings at most to get there, nor fall below zero from a level. The zero value is ready.
 type Placeholder struct {
-	last float64 // the latest reading
-	run  int     // of placeholders since then
-	read bool    // whether there was a reading
+	// AsRead has 0 and what is below it stand for themselves, as in what is replayed as it was judged live.
+	AsRead bool
+	// Size says that values are sizes of memory, which no process is without.
+	Size bool
+
+	last   float64 // the latest reading
+	run    int     // of placeholders since then
+	reads  int     // how many readings there were
+	missed int     // how many of 0 or less were none
+	empty  bool    // whether there was a reading of 0 or less
 }
 
 const (
@@ -26,18 +35,48 @@ const (
 
 // Doubtful reports whether a value has to be checked by stands; for most it costs one comparison.
 func (p *Placeholder) Doubtful(v float64) bool {
-	if v < 0 {
-		return p.last >= minLevel || !p.read
+	if v <= 0 {
+		return !p.AsRead && (v < 0 && p.reads == 0 || p.last >= minLevel && (v < 0 || p.mayMiss()))
 	}
 	return v >= minPlaceholder && v >= suddenly*p.last
 }
 
+// mayMiss reports whether another value of 0 may be none: few are, and none where some of them was one.
+func (p *Placeholder) mayMiss() bool {
+	share := 50
+	if p.Size {
+		share = 4
+	}
+	return !p.empty && p.missed <= p.reads/share
+}
+
+// Missed reports whether a value of 0 or less is none, by the ones after it: one or two of them between readings at one
+// level. It takes a value that is none; any other is still to be taken.
+func (p *Placeholder) Missed(v float64, next func() []float64) bool {
+	if v > 0 || isPlaceholder(v) || !p.Doubtful(v) {
+		return false
+	}
+	for i, after := range next() {
+		if after > 0 {
+			back := i < longestFailure && after >= p.last/2 && after <= 2*p.last
+			if back {
+				p.missed++
+			}
+			return back
+		}
+	}
+	return false
+}
+
 // Read takes a value that is not doubtful.
-func (p *Placeholder) Read(v float64) { p.last, p.run, p.read = v, 0, true }
+func (p *Placeholder) Read(v float64) {
+	p.last, p.run, p.empty = v, 0, p.empty || v <= 0
+	p.reads++
+}
 
 // Stands reports whether a value is a placeholder, and takes it.
 func (p *Placeholder) Stands(v float64) bool {
-	if p.Doubtful(v) && isPlaceholder(v) && (p.run < longestFailure || v < 0 && p.read) {
+	if p.Doubtful(v) && isPlaceholder(v) && (p.run < longestFailure || v < 0 && p.reads > 0) {
 		p.run++
 		return true
 	}
@@ -66,3 +105,8 @@ func isPlaceholder(v float64) bool {
 
 // minusOnes are minus one as it stands, and where it was read as kilobytes and more.
 var minusOnes = []float64{-1, -1e3, -1 << 10, -1e6, -1 << 20, -1e9, -1 << 30}
+
+// HoldsMemory reports whether a column is of the memory of something that runs, by its unit or its name.
+func HoldsMemory(name, unit string) bool {
+	return unit == "bytes" || naming.HasWord(name, "memory", "mem", "heap", "rss", "resident")
+}

@@ -2,6 +2,7 @@ package doubt
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -37,6 +38,56 @@ func TestPlaceholder(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// What is 0 for one or two readings between others at one level is none, as long as few are and 0 was never one.
+func TestMissed(t *testing.T) {
+	high := make([]float64, 200)
+	for i := range high {
+		high[i] = 60
+	}
+	with := func(zeros ...int) []float64 {
+		values := slices.Clone(high)
+		for _, i := range zeros {
+			values[i] = 0
+		}
+		return values
+	}
+	every := func(n int) (at []int) {
+		for i := n; i < len(high); i += n {
+			at = append(at, i)
+		}
+		return at
+	}
+	for _, test := range []struct {
+		name   string
+		of     Placeholder
+		values []float64
+		missed int
+	}{
+		{"one", Placeholder{}, with(100), 1},
+		{"two in a row", Placeholder{}, with(100, 101), 2},
+		{"three in a row", Placeholder{}, with(100, 101, 102), 0},
+		{"the last one", Placeholder{}, with(199), 0},
+		{"the first one", Placeholder{}, with(0), 0},
+		{"from low", Placeholder{}, []float64{5, 0, 5, 0, 5}, 0},
+		{"to another level", Placeholder{}, []float64{60, 0, 20, 60, 0, 200}, 0},
+		{"too many", Placeholder{}, with(every(10)...), 1},
+		{"many of memory", Placeholder{Size: true}, with(every(10)...), 19},
+		{"as read", Placeholder{AsRead: true}, with(100), 0},
+	} {
+		p, missed := test.of, 0
+		for i, v := range test.values {
+			if p.Missed(v, func() []float64 { return test.values[i+1:] }) {
+				missed++
+			} else {
+				p.Stands(v)
+			}
+		}
+		if missed != test.missed {
+			t.Errorf("%s: %d missed, want %d", test.name, missed, test.missed)
 		}
 	}
 }

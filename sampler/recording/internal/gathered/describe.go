@@ -181,8 +181,8 @@ func (c *Column) dropImpossible() {
 // these may be many.
 func (c *Column) dropFailed() {
 	const low, longest = 8, 2
-	share := 50
-	if c.Resource.Unit == "bytes" {
+	share, memory := 50, doubt.HoldsMemory(c.header, c.Resource.Unit)
+	if memory {
 		share = 4
 	}
 	var failed []int
@@ -196,7 +196,7 @@ func (c *Column) dropFailed() {
 		}
 		before := c.Points[i-1].Value
 		if last := end == len(c.Points); last && end-i <= longest && len(failed) > 0 {
-			if c.Resource.Unit == "bytes" {
+			if memory {
 				failed = append(failed, between(i, end)...)
 			}
 			break // of counts it is not known what the next one will be
