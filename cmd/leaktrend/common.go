@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,12 +29,27 @@ func reportSkipped(stderr io.Writer, name string, n int, first []error) {
 	}
 }
 
-// loadConfig returns the configuration of a file, or the default one without a file.
-func loadConfig(path string, stderr io.Writer) (detector.Config, error) {
+// loadConfig returns the configuration of a file, or the default one without a file. Of a pipe that nobody writes to it
+// waits until the context ends.
+func loadConfig(ctx context.Context, path string, stderr io.Writer) (detector.Config, error) {
 	if path == "" {
 		return detector.DefaultConfig(), nil
 	}
-	config, warnings, err := detector.LoadConfig(path)
+	var (
+		config   detector.Config
+		warnings []detector.Warning
+		err      error
+	)
+	loaded := make(chan struct{})
+	go func() {
+		config, warnings, err = detector.LoadConfig(path)
+		close(loaded)
+	}()
+	select {
+	case <-loaded:
+	case <-ctx.Done():
+		return detector.Config{}, errInterrupted
+	}
 	for _, w := range warnings {
 		fmt.Fprintln(stderr, "warning:", w)
 	}

@@ -46,7 +46,7 @@ error says how a file was read, and "leaktrend convert" writes what was read. - 
 		Args: flags.SomeArgs("a recording or a directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stderr := cmd.ErrOrStderr()
-			config, err := loadConfig(configFile, stderr)
+			config, err := loadConfig(cmd.Context(), configFile, stderr)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -66,7 +67,7 @@ func runRules(cmd *cobra.Command, f *rulesFlags) error {
 	if err := output.Writable(f.out, f.force); err != nil {
 		return err
 	}
-	write, err := f.writer(cmd.ErrOrStderr())
+	write, err := f.writer(cmd.Context(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func runRules(cmd *cobra.Command, f *rulesFlags) error {
 }
 
 // writer returns what writes the file asked for, after all is checked.
-func (f *rulesFlags) writer(stderr io.Writer) (func(io.Writer) error, error) {
+func (f *rulesFlags) writer(ctx context.Context, stderr io.Writer) (func(io.Writer) error, error) {
 	shipped := ""
 	switch {
 	case f.collector && f.dashboard:
@@ -100,7 +101,7 @@ func (f *rulesFlags) writer(stderr io.Writer) (func(io.Writer) error, error) {
 	if err := rules.CheckMatch(f.match); err != nil {
 		return nil, fmt.Errorf("--match %w", err)
 	}
-	config, err := loadConfig(f.config, stderr)
+	config, err := loadConfig(ctx, f.config, stderr)
 	if err != nil {
 		return nil, err
 	}

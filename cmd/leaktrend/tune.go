@@ -94,7 +94,7 @@ A labels file has an entry for each recording, with its path relative to the fil
 }
 
 func runTune(cmd *cobra.Command, args []string, f *tuneFlags) error {
-	o, err := f.options(args, cmd.ErrOrStderr())
+	o, err := f.options(cmd.Context(), args, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func interruptedOr(ctx context.Context, err error) error {
 }
 
 // options checks all that can be checked before anything is read.
-func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, error) {
+func (f *tuneFlags) options(ctx context.Context, args []string, stderr io.Writer) (*tune.Options, error) {
 	budget, err := stats.ParseBudget(f.budget)
 	if err != nil {
 		return nil, fmt.Errorf("--budget %s: %w", f.budget, err)
@@ -170,7 +170,7 @@ func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, err
 			return nil, err
 		}
 	}
-	config, err := loadConfig(f.config, stderr)
+	config, err := loadConfig(ctx, f.config, stderr)
 	if err != nil {
 		return nil, err
 	}

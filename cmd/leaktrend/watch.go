@@ -99,7 +99,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	stderr := outbox.New(cmd.ErrOrStderr()) // nobody may read it, and watch goes on
 	defer stderr.Flush()
 	cmd.SetErr(stderr)
-	config, err := loadConfig(f.config, stderr)
+	config, err := loadConfig(cmd.Context(), f.config, stderr)
 	if err != nil {
 		return err
 	}
