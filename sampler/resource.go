@@ -79,9 +79,11 @@ const (
 // positions are words of metric names that mean where something is, or how it is set, not how much of it there is, and
 // what such a value is: it may rise for ever in good health.
 var positions = map[string]string{
-	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "etime": "an age",
+	"age": "an age", "capacity": "a limit", "duration": "a duration", "elapsed": "an age",
+	"epoch": "a position", "etime": "an age",
 	"generation": "a position", "id": isIdentifier,
-	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier,
+	"info": "not an amount", "lsn": "a position", "revision": "not an amount", "limit": "a limit", "max": "a maximum",
+	"offset": "a position", "pid": isIdentifier,
 	"position": "a position", "ppid": isIdentifier,
 	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": isIdentifier,
 	"time":      "a time",

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -259,6 +260,9 @@ func oddColumns(names []string) bool {
 			return false
 		}
 		r, known := sampler.Lookup(name)
+		if words, _ := sampler.Lookup(strings.Join(naming.Words(name), " ")); r.Unjudged == "" {
+			r.Unjudged = words.Unjudged
+		}
 		factor, _ := naming.Unit(name)
 		_, metric := gathered.ResourceOf(name)
 		return !known && (r.Unjudged != "" || factor != 1 || metric || naming.IsStart(name))

@@ -44,12 +44,16 @@ func (p *Process) describe(g *File) {
 			(unjudged.IsCounter(c.header) || counters[c.header]) {
 			c.Resource.Kind, c.Resource.Unjudged = sampler.Counter, "a counter"
 		}
+		// as OpenFileDescriptorCount and uptimeMillis
+		if words, known := sampler.Lookup(strings.Join(naming.Words(c.header), " ")); !known {
+			c.Resource.Positive = c.Resource.Positive || words.Positive
+			if c.Resource.Unjudged == "" && c.declared == undeclared && words.Unjudged != "" {
+				c.Resource.Context, c.Resource.Unjudged = true, words.Unjudged
+			}
+		}
 		c.JudgeKind()
 		if c.Resource.Unjudged == "" && unjudged.IsRemainder(c.header) {
 			c.Resource.Context, c.Resource.Unjudged = true, isLeftOver
-		}
-		if words, _ := sampler.Lookup(strings.Join(naming.Words(c.header), " ")); words.Positive {
-			c.Resource.Positive = true // as OpenFileDescriptorCount
 		}
 		if c.Resource.Positive {
 			c.dropImpossible()

@@ -27,7 +27,7 @@ var (
 	doneWords = []string{
 		"processed", "served", "handled", "completed", "executed", "finished", "succeeded", "failed", "rejected",
 		"dropped", "expired", "evicted", "received", "sent", "published", "delivered",
-		"acknowledged", "retried", "accepted",
+		"acknowledged", "retried", "accepted", "done",
 	}
 	// committedWords are what is committed once and for all; memory that is committed is there.
 	committedWords = []string{"transaction", "transactions", "txn", "txns", "tx", "xact", "offset", "offsets",
@@ -65,7 +65,7 @@ func isCPUTime(name string) bool {
 		naming.HasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
 		return false
 	}
-	if naming.HasWord(name, "usage") && naming.HasWord(name, "total", "kernelmode", "usermode", "system") {
+	if naming.HasWord(name, "usage") && naming.HasWord(name, "total", "kernelmode", "usermode", "system", "user") {
 		return true
 	}
 	if slices.ContainsFunc(list, func(w string) bool { return slices.Contains(cpuTimes, w) }) {
@@ -137,9 +137,39 @@ func countsOfKernel(name string) bool {
 	return false
 }
 
+// counters are names, in words, that can be nothing else: of the kernel, JMX, psutil, .NET, nginx and loops that count.
+var counters = []string{
+	"accepts", "accepted", "handled", "served", "processed", "completed", "done", "forks", "processes forked", "intr",
+	"softirqs", "rchar", "wchar", "syscr", "syscw", "read chars", "write chars", "nr periods", "restarts",
+	"restart count", "oom kills", "oom kill", "xact commit", "xact rollback", "ticks", "iterations", "loops",
+	"heartbeats", "heartbeat", "total started thread count", "total loaded class count", "unloaded class count",
+	"process cpu time", "txid", "xmin",
+}
+
+// isKnownCounter reports whether a name is that of a counter, or has words that only those have.
+func isKnownCounter(name string) bool {
+	list := naming.Words(name)
+	has := func(words ...string) bool { return naming.HasWord(name, words...) }
+	if has("per", "rate", "percent", "pct", "%", "avg", "average", "mean") {
+		return false
+	}
+	if n := len(list); n > 1 && slices.Contains([]string{"in", "out"}, list[n-1]) &&
+		slices.Contains([]string{"bytes", "packets", "octets", "frames"}, list[n-2]) {
+		return true
+	}
+	return slices.Contains(counters, strings.Join(list, " ")) ||
+		has("ctx", "context") && has("switches") ||
+		has("io", "cpu") && has("counters", "times") ||
+		has("throttling", "throttled") ||
+		has("gc", "gctime", "collection", "pause") && has("time", "gctime") || has("pause") && has("total") ||
+		has("gc", "gen") && has("count", "collections") && !has("pending", "queue", "object", "objects", "tracked",
+			"heap", "memory", "bytes", "size", "live", "alive")
+}
+
 // IsCounter reports whether the name of a column shows that it is a counter, where nothing is declared about it.
 func IsCounter(name string) bool {
-	return name != sampler.CPUSeconds && (isCPUTime(name) || countsEvents(name) || countsTraffic(name) ||
+	return name != sampler.CPUSeconds && (isKnownCounter(name) || isCPUTime(name) || countsEvents(name) ||
+		countsTraffic(name) ||
 		countsOfKernel(name))
 }
 
