@@ -224,7 +224,7 @@ func livesTablesOf(s *backtest.Sums) livesTables {
 // chancesOver fills in the chances of what is found over lives, by how many healthy services of all classes are
 // expected that are as unlikely: by class alone, each would have its own that is the least likely. mine is what tells
 // of them, and others what the other parts of the fleet do; elsewhere are the chances of what is found there.
-func chancesOver(over []foundOver, mine, others *backtest.Sums) (elsewhere []float64) {
+func chancesOver(over []foundOver, mine, others *backtest.Sums) (elsewhere []ranked) {
 	all := mine.With(others)
 	t := livesTablesOf(&all)
 	n := max(t.of(livesClass{alike, false}).judged+t.of(livesClass{alike, true}).judged, 1)
@@ -244,7 +244,7 @@ func chancesOver(over []foundOver, mine, others *backtest.Sums) (elsewhere []flo
 		if i < len(over) {
 			over[i].Chance = chance
 		} else {
-			elsewhere = append(elsewhere, chance.Mean)
+			elsewhere = append(elsewhere, ranked{chance.Mean, all.Calls[i].Strength})
 		}
 	}
 	return elsewhere

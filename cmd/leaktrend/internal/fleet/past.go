@@ -154,7 +154,7 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 // candidates as the other parts of the fleet have them, which are counted with theirs: of a few alone it is not known
 // how many are false. elsewhere are the chances of those.
 func chances(candidates []Finding, m *recollection, mine, others Past) (calls []backtest.Candidate,
-	elsewhere []float64) {
+	elsewhere []ranked) {
 	all := mine.With(&others)
 	usual := all.usualLength()
 	if usual == 0 {
@@ -179,7 +179,7 @@ func chances(candidates []Finding, m *recollection, mine, others Past) (calls []
 		if i < len(calls) {
 			candidates[i].Chance = chance
 		} else {
-			elsewhere = append(elsewhere, chance.Mean)
+			elsewhere = append(elsewhere, ranked{chance.Mean, all.Calls[i].Strength})
 		}
 	}
 	return calls, elsewhere
@@ -196,20 +196,20 @@ const (
 // cut orders the candidates by their chance, the likeliest first, fills in the shares of false ones that are expected,
 // marks those near to being findings, and returns how many are. elsewhere are the chances of what grows in other parts
 // of the fleet: all parts together keep the share.
-func cut(candidates []Finding, elsewhere []float64, fdr float64, top int) (n int) {
+func cut(candidates []Finding, elsewhere []ranked, fdr float64, top int) (n int) {
 	slices.SortStableFunc(candidates, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Chance.Mean, a.Chance.Mean), cmp.Compare(b.EValue, a.EValue))
 	})
-	chances := make([]float64, len(candidates))
+	mine := make([]ranked, len(candidates))
 	lacking := 0.
 	for i := range candidates {
-		chances[i] = candidates[i].Chance.Mean
-		lacking += 1 - chances[i]
+		mine[i] = ranked{candidates[i].Chance.Mean, candidates[i].EValue}
+		lacking += 1 - mine[i].chance
 		candidates[i].Q = lacking / float64(i+1)
 	}
 	n, near := min(top, len(candidates)), min(top+(top+1)/2, len(candidates))
 	if top == 0 {
-		n, near = cutOf(chances, elsewhere, fdr, minChance), cutOf(chances, elsewhere, stays*fdr, 0)
+		n, near = cutOf(mine, elsewhere, fdr, minChance), cutOf(mine, elsewhere, stays*fdr, 0)
 	}
 	for i := n; i < near; i++ {
 		candidates[i].Near = true
@@ -217,16 +217,31 @@ func cut(candidates []Finding, elsewhere []float64, fdr float64, top int) (n int
 	return n
 }
 
-// cutOf returns how many of some calls have a part in what backtest.Cut takes of these and of those elsewhere, of all
-// with a chance of at least least.
-func cutOf(chances, elsewhere []float64, share, least float64) (n int) {
-	all := slices.DeleteFunc(slices.Concat(chances, elsewhere), func(c float64) bool { return c < least })
-	slices.SortFunc(all, func(a, b float64) int { return cmp.Compare(b, a) })
-	taken := backtest.Cut(all, share)
-	if taken == 0 {
-		return 0
+// ranked is a call as it is ordered: by its chance, then by its strength, as many may have one chance.
+type ranked struct{ chance, strength float64 }
+
+// before orders the likelier one first.
+func (r ranked) before(other ranked) int {
+	return cmp.Or(cmp.Compare(other.chance, r.chance), cmp.Compare(other.strength, r.strength))
+}
+
+// cutOf returns how many of the calls of a part, which are in order, have a part in what backtest.Cut takes of these
+// and of those elsewhere, of all with a chance of at least least. What ranks the same in several parts is taken as a
+// whole or not at all.
+func cutOf(mine, elsewhere []ranked, share, least float64) (n int) {
+	all := slices.DeleteFunc(slices.Concat(mine, elsewhere), func(r ranked) bool { return r.chance < least })
+	slices.SortFunc(all, ranked.before)
+	chances := make([]float64, len(all))
+	for i, r := range all {
+		chances[i] = r.chance
 	}
-	for n < min(len(chances), taken) && chances[n] >= all[taken-1] {
+	taken := backtest.Cut(chances, share)
+	if len(elsewhere) == 0 || taken == 0 {
+		return taken
+	}
+	last := all[taken-1]
+	whole := taken == len(all) || all[taken] != last
+	for n < len(mine) && (mine[n].before(last) < 0 || whole && mine[n] == last) {
 		n++
 	}
 	return n

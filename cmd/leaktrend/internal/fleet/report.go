@@ -391,7 +391,7 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints(),
 		Others: c.others, Lengths: map[int]int{}}
 	var candidates, explained []Finding
-	hypotheses, elsewhere := map[string]int{}, []float64(nil)
+	hypotheses, elsewhere := map[string]int{}, []ranked(nil)
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]
 		for _, resource := range slices.Sorted(maps.Keys(g.resources)) {

@@ -139,6 +139,28 @@ func TestShardsShareTheirLives(t *testing.T) {
 	}
 }
 
+// Of calls that are equally likely the parts of a fleet have those that one scan has, by their strength.
+func TestCutOfParts(t *testing.T) {
+	all := []ranked{{.99, 50}, {.9, 30}, {.9, 20}, {.9, 20}, {.9, 10}, {.5, 1}}
+	for _, test := range []struct {
+		name            string
+		mine, elsewhere []ranked
+		share           float64
+		want            int
+	}{
+		{"one scan", all, nil, .083, 5},
+		{"one scan, the border between equals", all, nil, .071, 3},
+		{"a part, all of a chance", all[1:4], append(all[4:], all[0]), .08, 3},
+		{"a part, the stronger ones of a chance", []ranked{all[0], all[1], all[4]}, append(all[2:4:4], all[5]), .075, 2},
+		{"a part, equals that one scan has some of", all[1:3], append(all[3:6:6], all[0]), .071, 1},
+		{"none is likely enough", all[5:], all[1:5], .01, 0},
+	} {
+		if got := cutOf(test.mine, test.elsewhere, test.share, minChance); got != test.want {
+			t.Errorf("%s: %d calls, want %d", test.name, got, test.want)
+		}
+	}
+}
+
 // Parts that know of each other's pasts have what one scan has: the same counts, and a history that is long enough
 // where that of one part is not.
 func TestShardsShareTheirPast(t *testing.T) {
