@@ -94,6 +94,7 @@ type Status struct {
 	// unless OK or Early.
 	Doubles      time.Duration
 	Collections  int    // that ran while it was watched, for Uncollected; else 0
+	HasGrown     bool   // since the first reading, for Uncollected; else false
 	Teeth        int    // times that growth was gone within one reading, for MayRestart; else 0
 	Why          string // the reason as a clause, composed in wording
 	Leaks        int    // trend findings since the engine began
@@ -191,8 +192,9 @@ func (e *Engine) StatusOf(s *Series) Status {
 			return faint(s, params, e.load.ladder, s.at-e.life.first, s.at)
 		})
 	}
-	if n, counted := collections(e, s); counted && st.Verdict == OK && hardlyRead(s, n, e.config.Adaptive.MinGrowth) {
+	if n, counted := collections(e, s); counted && st.Verdict == OK && n < minCollections {
 		st.Verdict, st.Reason, st.Collections = Early, Uncollected, n
+		st.HasGrown = hasGrown(s, e.config.Adaptive.MinGrowth)
 	}
 	if st.Verdict == Early && st.Exhaustion == nil && !st.Callable.IsZero() {
 		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, s.slope())
@@ -210,9 +212,6 @@ func (e *Engine) Foresee(st *Status) {
 	params := paramsSeen(e, s)
 	switch {
 	case st.Verdict == OK:
-		if n, counted := collections(e, s); counted && n < minCollections {
-			return // it was hardly read
-		}
 		st.Doubles, _ = params.Detectable(s.ladder, st.Baseline)
 	case !st.Callable.IsZero():
 		at, ok := params.Callable(s.ladder, s.at, s.value, st.Nearest.Rate(), st.Baseline)
@@ -230,7 +229,8 @@ func paramsSeen(e *Engine, s *Series) trend.Params {
 	return params
 }
 
-// minCollections is how many collections show whether a heap that grew goes on growing.
+// minCollections is how many collections show whether a heap grows, or goes on growing: between two of them it is read
+// as flat.
 const minCollections = 4
 
 // collections returns how many collections ran since a heap is watched that is read after each of them; ok is false
@@ -243,11 +243,9 @@ func collections(e *Engine, s *Series) (n int, ok bool) {
 	return int(max(0, counter.value-counter.first)), true
 }
 
-// hardlyRead reports whether so many collections are too few to say that a heap does not leak: none, or hardly any of
-// one that grew.
-func hardlyRead(s *Series, collections int, minGrowth float64) bool {
-	grew := s.value-s.first > smallShare*minGrowth*(s.first+s.offset)
-	return collections == 0 || collections < minCollections && grew
+// hasGrown reports whether a heap grew since its first reading by so much that it may go on.
+func hasGrown(s *Series, minGrowth float64) bool {
+	return s.value-s.first > smallShare*minGrowth*(s.first+s.offset)
 }
 
 // soonest is how long the shortest window and its confirmation take.

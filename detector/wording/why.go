@@ -51,6 +51,10 @@ func Why(s *engine.Status) string {
 		if s.Collections == 0 {
 			return "no collection since the watch began: live heap is known only after one"
 		}
+		if !s.HasGrown {
+			return fmt.Sprintf("collected only %s since the watch began: too few to tell whether it grows",
+				times(s.Collections))
+		}
 		return fmt.Sprintf("grew, and was collected only %s since the watch began: too few to tell whether it goes on",
 			times(s.Collections))
 	}
