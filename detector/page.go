@@ -56,6 +56,7 @@ func (s shown) Status() page.Status {
 		d.Uploads = &posted
 	}
 	for _, s := range m.Status() {
+		boundSites(d.Sites, &s)
 		one := page.Resource{
 			Resource: s.Resource.Name, Unit: s.Resource.Unit, State: s.State.String(), Trend: s.Trend, Limit: s.Limit,
 			Value:    s.Value,
@@ -71,6 +72,21 @@ func (s shown) Status() page.Status {
 		d.Resources = append(d.Resources, one)
 	}
 	return d
+}
+
+// boundSites keeps what the page says of the lines from being more than what it says of their total: that is known by
+// more and better readings.
+func boundSites(all []sites.Status, total *Status) {
+	for i := range all {
+		site := &all[i]
+		if site.Resource != total.Resource.Name || !total.Trend {
+			continue
+		}
+		bounded := sites.Grown{Site: site.Site}
+		bounded.Bytes = min(bounded.Bytes, total.Value)
+		bounded.Bound(total.Value-total.Baseline, total.SlopePerHour)
+		site.Site = bounded.Site
+	}
 }
 
 func (s shown) Plot(resource string, from time.Time) *plot.Chart {

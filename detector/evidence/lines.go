@@ -181,6 +181,10 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	default:
 		listed = l.profiler.list(i, since, nil)
 		l.behind(a, listed.total)
+		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool {
+			return isChance(&g, l.profiler.resolution())
+		})
+		scaleDown(&listed, a)
 		listed.total = max(listed.total, a.Value-a.Baseline)
 		// The live heap may be a small part of resident memory: growth that it does not explain is not blamed on it.
 		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool {
@@ -215,6 +219,9 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 			}
 		}
 		locate(&g, a.Resource)
+		if a.Kind == alerting.Trend && g.Resource == "" {
+			g.Bound(a.Value-a.Baseline, a.SlopePerHour)
+		}
 		a.Sites = append(a.Sites, g.Site)
 	}
 	if len(listed.grown) > 0 && !stale {
@@ -317,18 +324,6 @@ func (l *Lines) behind(a *alerting.Alert, shown float64) {
 	r, _ := sampler.Lookup(a.Resource)
 	why := wording.HeapBehind.Clause(100*max(0, shown)/grown, r.Format(grown))
 	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: why})
-}
-
-// boundShares keeps shares that were measured since several instants, or of several totals, from adding up to more than
-// 1.
-func boundShares(grown []sites.Grown) {
-	sum := 0.
-	for i := range grown {
-		sum += grown[i].Share
-	}
-	for i := range grown {
-		grown[i].Share /= max(1, sum)
-	}
 }
 
 // locate sets the resource of a line's figures, where it is not the alert's, and how the line is reached.

@@ -223,6 +223,22 @@ const (
 	ByNone        = "unsure"      // lines of other functions may have called as well
 )
 
+// someError is by how much the samples of the heap may differ from the total.
+const someError = 1.25
+
+// Bound keeps the rate of a site that has no more than its total has grown by from being above the total's: only where
+// others shrink is a line faster, and the total is known by more and better readings. grown and perHour are of the
+// total, in its unit.
+func (g *Grown) Bound(grown, perHour float64) {
+	has := g.Count
+	if g.Bytes > 0 {
+		has = g.Bytes
+	}
+	if grown > 0 && perHour > 0 && has <= someError*grown {
+		g.GrowthPerHour = min(g.GrowthPerHour, perHour)
+	}
+}
+
 // Grown is a site that has grown.
 type Grown struct {
 	alerting.Site

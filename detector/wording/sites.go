@@ -117,6 +117,11 @@ func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 		return fmt.Sprintf("accounts for %.0f of the %.0f new goroutines that keep a thread", growth,
 			max(growth, total))
 	}
+	if s.Bytes == 0 && s.Via == "" && resource == sampler.OpenFDs && s.CalledFrom == "" {
+		counts, _ := sampler.Lookup(sampler.Goroutines)
+		return fmt.Sprintf("may hold them: %s of the %s goroutines that came meanwhile are there",
+			counts.Format(math.Round(growth)), counts.Format(math.Round(max(growth, total))))
+	}
 	if s.Bytes == 0 && s.Via == "" {
 		counts, _ := sampler.Lookup(sampler.Goroutines)
 		return fmt.Sprintf("accounts for %s of the %s new goroutines", counts.Format(math.Round(growth)),

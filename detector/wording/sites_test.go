@@ -83,3 +83,18 @@ func TestSiteClauseOfOpeners(t *testing.T) {
 		}
 	}
 }
+
+// A line at which goroutines came while descriptors did is a guess, unless it is known who called.
+func TestSiteClauseOfDescriptors(t *testing.T) {
+	for calledFrom, want := range map[string]string{
+		"":                  "; main.go:19 may hold them: 35 of the 37 goroutines that came meanwhile are there",
+		"main.f /main.go:1": "; main.go:19 accounts for 35 of the 37 new goroutines",
+	} {
+		a := alerting.Alert{Event: alerting.Event{Resource: sampler.OpenFDs},
+			Sites: []alerting.Site{{Function: "main.hold", File: "/src/main.go", Line: 19, Count: 35,
+				CalledFrom: calledFrom}}}
+		if got := SiteClause(&a, 35, 37); got != want {
+			t.Errorf("called from %q: %q, want %q", calledFrom, got, want)
+		}
+	}
+}
