@@ -151,7 +151,7 @@ func TestCutOfParts(t *testing.T) {
 		{"one scan", all, nil, .083, 5},
 		{"one scan, the border between equals", all, nil, .071, 3},
 		{"a part, all of a chance", all[1:4], append(all[4:], all[0]), .08, 3},
-		{"a part, the stronger ones of a chance", []ranked{all[0], all[1], all[4]}, append(all[2:4:4], all[5]), .075, 2},
+		{"a part, the stronger of a chance", []ranked{all[0], all[1], all[4]}, append(all[2:4:4], all[5]), .075, 2},
 		{"a part, equals that one scan has some of", all[1:3], append(all[3:6:6], all[0]), .071, 1},
 		{"none is likely enough", all[5:], all[1:5], .01, 0},
 	} {
