@@ -27,7 +27,7 @@ var ErrNoHeapProfile = errors.New("nothing in the program refers to runtime.MemP
 	"net/http/pprof would, so no lines are named for memory")
 
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
-var ErrGone = errors.New("the process no longer runs this program")
+var ErrGone = errors.New("the process has ended, or runs another program")
 
 // The types of what is read, which the rooms below fill in.
 type (

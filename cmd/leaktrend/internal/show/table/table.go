@@ -110,7 +110,7 @@ func Early(s *detector.Status) string {
 // known, and for what does not leak, of which it would be that of its swings.
 func Rate(s *detector.Status) string {
 	found := s.State == detector.Firing || s.State == detector.Suspected
-	if !found && (s.Verdict != detector.Early || s.Callable.IsZero() || s.SlopePerHour == 0) {
+	if s.SlopePerHour == 0 || !found && (s.Verdict != detector.Early || s.Callable.IsZero()) {
 		return ""
 	}
 	return s.Resource.FormatPerHour(s.SlopePerHour)

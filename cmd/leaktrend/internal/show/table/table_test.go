@@ -210,6 +210,17 @@ func TestEarly(t *testing.T) {
 	}
 }
 
+func TestRate(t *testing.T) {
+	heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
+	suspect := detector.Status{Resource: heap, State: detector.Suspected, Verdict: detector.Suspect}
+	growing := suspect
+	growing.SlopePerHour = 1 << 20
+	got := []string{Rate(&suspect), Rate(&growing)}
+	if diff := cmp.Diff([]string{"", "+1.0 MB/h"}, got); diff != "" {
+		t.Errorf("of a suspect between two steps, and of one at a rate (-want +got):\n%s", diff)
+	}
+}
+
 func TestWorthARow(t *testing.T) {
 	known, _ := sampler.Lookup(sampler.Goroutines)
 	other, _ := sampler.Lookup("queue_length")
