@@ -285,7 +285,7 @@ func TestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sentence := regexp.MustCompile("(?s)four keys:\\s+delete\\s+(.*?)\\.\\s").FindSubmatch(page)
+	sentence := regexp.MustCompile(`(?s)four keys:\s+delete\s+(.*?)\.\s`).FindSubmatch(page)
 	if sentence == nil {
 		t.Fatal("the page does not say what to delete")
 	}

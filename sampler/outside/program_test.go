@@ -18,7 +18,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/mdzesseis/leaktrend/sampler/outside/internal/releases"
 )
@@ -247,5 +246,3 @@ func selfExe(t *testing.T) string {
 	}
 	return path
 }
-
-func addressOf(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) }
