@@ -136,7 +136,7 @@ func TestScanOfVictoriaMetrics(t *testing.T) {
 		"without limits": nil,
 		"with limits": {"-search.maxPointsPerTimeseries=500", "-search.maxSamplesPerQuery=5000",
 			"-search.maxQueryLen=200"},
-		"of few series at once": {"-search.maxUniqueTimeseries=2"},
+		"of few series at once": {"-search.maxUniqueTimeseries=3"},
 	} {
 		if diff := cmp.Diff(want, scan(victoriaMetrics(t, f, limits...))); diff != "" {
 			t.Errorf("VictoriaMetrics %s: (-Prometheus +VictoriaMetrics):\n%s", name, diff)

@@ -227,13 +227,20 @@ type recollection struct {
 // as now and came down again.
 func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
 	m.lookedBack(before)
+	if len(before) == 0 {
+		return
+	}
+	// A reading or two at the border are no life: one server has them, another does not.
+	border := g.At(g.N-1).Sub(before[0].first) < calibration.Marks[0]
 	told := map[string]bool{} // resources that had been called before, as strongly
 	var begins []int
 	for i := range before {
 		l := &before[i]
 		begins = append(begins, int(l.first.Sub(g.Start)/g.Step))
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
-		m.saw(group, precedent{l.first, l.last, l.curves})
+		if !border {
+			m.saw(group, precedent{l.first, l.last, l.curves})
+		}
 		for k := range p.readings {
 			if falls := fallsOf(l, p.readings[k].resource, m.calibration); len(falls) > 0 {
 				told[p.readings[k].resource] = told[p.readings[k].resource] ||
@@ -244,14 +251,11 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			}
 		}
 	}
-	if len(before) == 0 {
-		return
-	}
 	latest := &before[len(before)-1]
 	_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), latest.version))
 	now := p.instant(g.N - 1)
 	for _, claim := range asked {
-		if !now.replaced(claim.first) {
+		if !border && !now.replaced(claim.first) {
 			m.saw(group, precedent{first: latest.first, last: claim.end})
 		}
 		break // the process is the same one for all
@@ -263,7 +267,7 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			continue
 		}
 		var falls []fall
-		if g.At(g.N-1).Sub(before[0].first) < calibration.Marks[0] { // a reading or two at the border
+		if border {
 			claim.until = nil
 		}
 		// Growth that came to nothing where the one time ends and the other begins is seen by neither alone.

@@ -37,7 +37,7 @@ func (a Approximation) Losses() []string {
 			"The heap is go_memstats_heap_alloc_bytes, whose lowest values stand for what is live after a collection.",
 			"The only limit known is process_max_fds: not that of memory, cgroup or GOMEMLIMIT. No time of exhaustion.",
 			"No suspicion, no place in the code."+a.endLost(),
-			"Prometheus must keep 15 days, and 23 series more for each process and resource.")
+			"Prometheus must keep 15 days, and 23 series more for each process and resource, up to 30 while it grows.")
 	}
 	if a.config.AlertOnThreshold && (a.config.GoroutineThreshold > 0 || a.config.FDThreshold > 0) {
 		lost = append(lost, "The starting level is the mean of five minutes, ten minutes after the start or when "+
