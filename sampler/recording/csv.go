@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"context"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -225,13 +226,8 @@ func (r *Reader) keepCells() {
 // nextValues returns the values of a column in the next rows, up to the first above 0.
 func (r *Reader) nextValues(ctx context.Context, column int) (values []float64) {
 	r.keepCells()
-	r.readAhead(ctx)
-	var cells [][]byte
-	for line := range bytes.Lines(r.buf[:r.full]) {
-		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		if cells = tokens.SplitCSV(cells[:0], line); len(cells) <= column {
+	for cells := range r.nextRows(ctx) {
+		if len(cells) <= column {
 			continue
 		}
 		if v, err := scan.Finite(cells[column]); err == nil {
@@ -243,16 +239,10 @@ func (r *Reader) nextValues(ctx context.Context, column int) (values []float64) 
 	return values
 }
 
-// nextTimes returns the times of the next rows. But for the first row it reads on where little is at hand, and it moves
-// what is: slices of the buffer are not valid any more.
+// nextTimes returns the times of the next rows. Slices of the buffer are not valid any more.
 func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
-	r.readAhead(ctx)
-	var cells [][]byte
-	for line := range bytes.Lines(r.buf[:r.full]) {
-		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		if cells = tokens.SplitCSV(cells[:0], line); len(cells) <= r.timeColumn {
+	for cells := range r.nextRows(ctx) {
+		if len(cells) <= r.timeColumn {
 			continue
 		}
 		var stamps scan.Times
@@ -264,6 +254,35 @@ func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
 		}
 	}
 	return times
+}
+
+// nextRows gives the cells of the next rows that are at hand, each until the next one. But for the first row it reads
+// on where little is, and moves that to the beginning of the buffer: slices of it are not valid any more.
+func (r *Reader) nextRows(ctx context.Context) iter.Seq[[][]byte] {
+	const enough = 64 << 10
+	if r.any && r.end-r.pos < enough {
+		r.end = copy(r.buf, r.buf[r.pos:r.end])
+		r.full, r.pos = r.full-r.pos, 0
+		for r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
+			if r.read(ctx) != nil {
+				break
+			}
+		}
+	}
+	if i := bytes.LastIndexByte(r.buf[r.pos:r.end], '\n'); i >= 0 {
+		r.full = r.pos + i + 1
+	}
+	return func(yield func([][]byte) bool) {
+		var cells [][]byte
+		for line := range bytes.Lines(r.buf[r.pos:r.full]) {
+			if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
+				continue
+			}
+			if cells = tokens.SplitCSV(cells[:0], line); !yield(cells) {
+				return
+			}
+		}
+	}
 }
 
 // readHeader reads the current cells as a header if one of them names the time. The first header may do without: then
@@ -317,21 +336,6 @@ func (r *Reader) readHeader(first bool) bool {
 	}
 	r.describeColumns()
 	return true
-}
-
-// readAhead reads on where little is at hand, but for the first row, and moves the buffer to its beginning.
-func (r *Reader) readAhead(ctx context.Context) {
-	const enough = 64 << 10
-	r.end = copy(r.buf, r.buf[r.pos:r.end])
-	r.full, r.pos = r.full-r.pos, 0
-	for r.any && r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
-		if r.read(ctx) != nil {
-			break
-		}
-	}
-	if i := bytes.LastIndexByte(r.buf[:r.end], '\n'); i >= 0 {
-		r.full = i + 1
-	}
 }
 
 // describeColumns finds which columns have values that are not readings.

@@ -27,27 +27,32 @@ const (
 	minPlaceholder = math.MaxInt16
 	// suddenly is the factor above the reading before from which on a value is doubted.
 	suddenly = 8
-	// longestFailure is how many placeholders in a row are doubted; a level that stays there is one.
-	longestFailure = 2
-	// minLevel is what a count falls to minus one from at once where a reading has failed.
-	minLevel = 8
+	// LongestFailure is how many placeholders in a row are doubted; a level that stays there is one.
+	LongestFailure = 2
+	// MinLevel is what a count falls to 0 or minus one from at once where a reading has failed.
+	MinLevel = 8
 )
 
 // Doubtful reports whether a value has to be checked by stands; for most it costs one comparison.
 func (p *Placeholder) Doubtful(v float64) bool {
 	if v <= 0 {
-		return !p.AsRead && (v < 0 && p.reads == 0 || p.last >= minLevel && (v < 0 || p.mayMiss()))
+		return !p.AsRead && (v < 0 && p.reads == 0 || p.last >= MinLevel && (v < 0 || p.mayMiss()))
 	}
 	return v >= minPlaceholder && v >= suddenly*p.last
 }
 
 // mayMiss reports whether another value of 0 may be none: few are, and none where some of them was one.
 func (p *Placeholder) mayMiss() bool {
-	share := 50
-	if p.Size {
-		share = 4
+	return !p.empty && p.missed <= p.reads/FailedShare(p.Size)
+}
+
+// FailedShare returns the number of readings of which one at most may have failed: few of a count, and many of the size
+// of memory, which no process is without.
+func FailedShare(size bool) int {
+	if size {
+		return 4
 	}
-	return !p.empty && p.missed <= p.reads/share
+	return 50
 }
 
 // Missed reports whether a value of 0 or less is none, by the ones after it: one or two of them between readings at one
@@ -58,7 +63,7 @@ func (p *Placeholder) Missed(v float64, next func() []float64) bool {
 	}
 	for i, after := range next() {
 		if after > 0 {
-			back := i < longestFailure && after >= p.last/2 && after <= 2*p.last
+			back := i < LongestFailure && after >= p.last/2 && after <= 2*p.last
 			if back {
 				p.missed++
 			}
@@ -76,7 +81,7 @@ func (p *Placeholder) Read(v float64) {
 
 // Stands reports whether a value is a placeholder, and takes it.
 func (p *Placeholder) Stands(v float64) bool {
-	if p.Doubtful(v) && isPlaceholder(v) && (p.run < longestFailure || v < 0 && p.reads > 0) {
+	if p.Doubtful(v) && isPlaceholder(v) && (p.run < LongestFailure || v < 0 && p.reads > 0) {
 		p.run++
 		return true
 	}

@@ -184,11 +184,7 @@ func (c *Column) dropImpossible() {
 // all back and takes it again at once, but a reading that failed looks so. Of memory, which no process is without,
 // these may be many.
 func (c *Column) dropFailed() {
-	const low, longest = 8, 2
-	share, memory := 50, doubt.HoldsMemory(c.header, c.Resource.Unit)
-	if memory {
-		share = 4
-	}
+	memory := doubt.HoldsMemory(c.header, c.Resource.Unit)
 	var failed []int
 	for i := 1; i < len(c.Points); i++ {
 		if c.Points[i].Value > 0 {
@@ -199,19 +195,19 @@ func (c *Column) dropFailed() {
 			end++
 		}
 		before := c.Points[i-1].Value
-		if last := end == len(c.Points); last && end-i <= longest && len(failed) > 0 {
+		if last := end == len(c.Points); last && end-i <= doubt.LongestFailure && len(failed) > 0 {
 			if memory {
 				failed = append(failed, between(i, end)...)
 			}
 			break // of counts it is not known what the next one will be
-		} else if last || end-i > longest || before < low || c.Points[end].Value < before/2 ||
+		} else if last || end-i > doubt.LongestFailure || before < doubt.MinLevel || c.Points[end].Value < before/2 ||
 			c.Points[end].Value > 2*before {
 			return
 		}
 		failed = append(failed, between(i, end)...)
 		i = end
 	}
-	if len(failed) == 0 || len(failed) > max(1, len(c.Points)/share) || c.Points[0].Value <= 0 {
+	if len(failed) == 0 || len(failed) > max(1, len(c.Points)/doubt.FailedShare(memory)) || c.Points[0].Value <= 0 {
 		return
 	}
 	kept := c.Points[:0]
