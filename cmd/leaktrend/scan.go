@@ -116,9 +116,8 @@ even then.`,
 		"growth in proportion to its rate is no leak (default: the processor time; growth that follows it only has "+
 		"to last longer)")
 	fs.Float64Var(&f.fdr, "fdr", usualFDR, "acceptable share of false findings, 0.001 to 0.5")
-	fs.StringVar(&f.shard, "shard", "",
-		"scan only this part of the fleet, such as 3/16; each workload is in exactly one "+
-			"part")
+	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, such as 3/16; each workload is in exactly "+
+		"one part")
 	fs.StringVar(&f.sharePast, "share-past", "", "directory in which the parts of a fleet share what their pasts "+
 		"tell, so that chances are based on the past of the whole fleet; needs --shard")
 	fs.IntVar(&f.top, "top", 0, "report at most this many findings, the likeliest leaks, whatever share of them is "+
@@ -136,8 +135,7 @@ even then.`,
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if an active leak or passed limit was found")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager to send the findings to")
 	fs.StringVar(&f.graph, "graph-url", "", "URL template for links to graphs, such as Grafana's Explore, with "+
-		"{expr}, "+
-		"{from}, {to} (in milliseconds) and {range} as placeholders (default: the graphs of the server)")
+		"{expr}, {from}, {to} (in milliseconds) and {range} as placeholders (default: the graphs of the server)")
 	fs.StringVar(&f.runbook, "runbook-url", "", "address of the runbook for findings, passed on as runbook_url")
 	fs.StringSliceVar(&f.annotate, "annotate", nil, "labels of the worst process to pass on as annotations, such "+
 		"as team,owner")
@@ -151,8 +149,7 @@ even then.`,
 	fs.StringVar(&f.headers, "headers", "", "file with one header per line, such as X-Scope-OrgID: team")
 	fs.IntVar(&f.concurrency, "concurrency", 4, "concurrent queries, 1 to 64")
 	fs.BoolVar(&f.compress, "compress", false, "have the server compress its answers, to a quarter of their size; "+
-		"worth it "+
-		"on a link below some 100 Mbit/s, as it takes the server several times the processor time")
+		"worth it on a link below some 100 Mbit/s, as it takes the server several times the processor time")
 	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"},
 		"timeout of a query")
 	flags.Exclude(fs, "every", "until")

@@ -73,9 +73,8 @@ A labels file has an entry for each recording, with its path relative to the fil
 	fs := cmd.Flags()
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is measured (default: the "+
 		"default configuration)")
-	fs.StringVar(&f.budget, "budget", "1/30d",
-		"acceptable false alarms per process and time, such as 1/30d, 0.5/2w or "+
-			"2/36h")
+	fs.StringVar(&f.budget, "budget", "1/30d", "acceptable false alarms per process and time, such as 1/30d, "+
+		"0.5/2w or 2/36h")
 	fs.StringVarP(&f.out, "out", "o", "", "write the recommended section resource_monitoring to this file")
 	fs.StringVar(&f.html, "html", "", "write the trade-off as a page with curves to this file")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text, or json: one object")

@@ -119,8 +119,7 @@ func (d *Directory) Others(at time.Time) (others fleet.Past, hints []string) {
 	}
 	if withoutLives > 0 {
 		hints = append(hints, fmt.Sprintf("what %d of the %d parts of the fleet tell of growth over lives is not "+
-			"known "+
-			"yet: an earlier release of leaktrend left it out", withoutLives, d.Part.Of))
+			"known yet: an earlier release of leaktrend left it out", withoutLives, d.Part.Of))
 	}
 	return others, hints
 }
